@@ -1,0 +1,143 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""Optimizers, learning-rate schedules, and the one place where gradients are averaged."""
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+from official.modeling import optimization
+from official.modeling.optimization import lars as official_lars
+
+Schedule = tf.keras.optimizers.schedules.LearningRateSchedule
+
+
+def scaled_rate(
+    *, learning_rate: float, reference_batch_size: int, global_batch_size: int
+) -> float:
+    """Returns a learning rate given for one batch size, scaled linearly to another.
+
+    Args:
+        learning_rate: the rate at `reference_batch_size` (paper: 0.32 at 1024).
+        reference_batch_size: videos in the batch the rate was found for.
+        global_batch_size: videos in this run's batch, over all replicas.
+    """
+    return learning_rate * global_batch_size / reference_batch_size
+
+
+def warmup_cosine(*, learning_rate: float, total_steps: int, warmup_steps: int = 0) -> Schedule:
+    """Half-period cosine decay to zero after a linear warm-up from zero (paper, section 4.1).
+
+    Args:
+        learning_rate: the peak rate.
+        total_steps: steps of the whole run, warm-up included; the rate is zero there.
+        warmup_steps: steps over which the rate rises linearly.
+
+    Raises:
+        ValueError: warm-up is not shorter than the run.
+    """
+    _check_warmup(warmup_steps, total_steps)
+    cosine = tf.keras.optimizers.schedules.CosineDecay(learning_rate, total_steps)
+    return _warm_up(cosine, warmup_steps)
+
+
+def warmup_steps_decay(
+    *,
+    learning_rate: float,
+    boundaries: Sequence[int],
+    total_steps: int,
+    factor: float = 0.1,
+    warmup_steps: int = 0,
+) -> Schedule:
+    """Multiplies the rate by `factor` at each boundary, after a linear warm-up (1x schedule).
+
+    Args:
+        learning_rate: the rate after warm-up.
+        boundaries: steps at which the rate drops, increasing, below total_steps.
+        total_steps: steps of the whole run.
+        factor: what the rate is multiplied with at each boundary.
+        warmup_steps: steps over which the rate rises linearly.
+
+    Raises:
+        ValueError: boundaries that do not increase or lie outside the run; too long a warm-up.
+    """
+    _check_warmup(warmup_steps, total_steps)
+    boundaries = list(boundaries)
+    if boundaries != sorted(set(boundaries)) or (boundaries and boundaries[-1] >= total_steps):
+        raise ValueError(f"boundaries {boundaries} must increase and lie below {total_steps=}.")
+    rates = [learning_rate * factor**drops for drops in range(len(boundaries) + 1)]
+    steps = tf.keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, rates)
+    return _warm_up(steps, warmup_steps)
+
+
+def sgd(*, learning_rate: float | Schedule, momentum: float = 0.9):
+    """Stochastic gradient descent with momentum, not Nesterov's (paper, section 4.1)."""
+    return tf.keras.optimizers.legacy.SGD(learning_rate, momentum=momentum)
+
+
+def adam(*, learning_rate: float | Schedule):
+    """Adam; for the small runs on embedded data."""
+    return tf.keras.optimizers.legacy.Adam(learning_rate)
+
+
+def lars(*, learning_rate: float | Schedule, momentum: float = 0.9, weight_decay: float = 0.0):
+    """LARS for large batches; biases and batch norm are neither adapted nor decayed.
+
+    Args:
+        learning_rate: a rate or schedule.
+        momentum: of the velocity.
+        weight_decay: inside the optimizer; leave the task's weight decay at 0 with it.
+    """
+    excluded = ["bias", "beta", "gamma"]
+    return official_lars.LARS(
+        learning_rate,
+        momentum=momentum,
+        weight_decay_rate=weight_decay,
+        exclude_from_weight_decay=excluded,
+        exclude_from_layer_adaptation=excluded,
+    )
+
+
+def with_loss_scaling(optimizer):
+    """Wraps the optimizer for float16: the loss is scaled so that small gradients survive."""
+    return tf.keras.mixed_precision.LossScaleOptimizer(optimizer)
+
+
+def minimize(
+    optimizer, tape: tf.GradientTape, loss: tf.Tensor, variables: Sequence[tf.Variable]
+) -> None:
+    """Updates the variables with the gradient of the loss averaged over the replicas.
+
+    Called in replica context. `apply_gradients` sums the replicas' gradients. Equation 1 is a
+    mean over the global batch, so each replica's share is divided by their number here, and
+    nowhere else: the update does not depend on how many replicas share the batch.
+
+    Args:
+        optimizer: a legacy Keras optimizer, loss scaling included or not.
+        tape: the tape that recorded `loss`.
+        loss: scalar, this replica's mean.
+        variables: trainable variables, all of which the loss must depend on.
+
+    Raises:
+        ValueError: some variables have no gradient; they are named.
+    """
+    share = tf.ones_like(loss) / tf.distribute.get_replica_context().num_replicas_in_sync
+    scaling = isinstance(optimizer, tf.keras.mixed_precision.LossScaleOptimizer)
+    if scaling:
+        share = optimizer.get_scaled_loss(share)
+    gradients = tape.gradient(loss, variables, output_gradients=share)
+    unused = [v.name for v, gradient in zip(variables, gradients, strict=True) if gradient is None]
+    if unused:
+        raise ValueError(f"The loss does not depend on the variables {unused}.")
+    if scaling:
+        gradients = optimizer.get_unscaled_gradients(gradients)
+    optimizer.apply_gradients(zip(gradients, variables, strict=True))
+
+
+def _check_warmup(warmup_steps, total_steps):
+    if not 0 <= warmup_steps < total_steps:
+        raise ValueError(f"{warmup_steps=} must lie between 0 and {total_steps=}.")
+
+
+def _warm_up(schedule, warmup_steps):
+    if not warmup_steps:
+        return schedule
+    return optimization.LinearWarmup(schedule, warmup_steps=warmup_steps, warmup_learning_rate=0.0)
