@@ -1,0 +1,293 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""The outer loop of a run: steps, checkpoints, resume, interruption, summaries, progress."""
+
+import dataclasses
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+import orbit
+import tensorflow as tf
+
+from official_cvrl import checkpoints, errors, progress
+
+
+class Task(Protocol):
+    """What the loop needs of a task; all variables are made before the loop starts."""
+
+    optimizer: Any
+    clips_per_step: int
+
+    def checkpoint_items(self) -> Mapping[str, Any]:
+        """Returns the trackable objects of a checkpoint by name, the optimizer among them."""
+
+    def train_dataset(self, *, start_step: int) -> Any:
+        """Returns the (distributed) batches from a step on."""
+
+    def train_step(self, batch: Any) -> Mapping[str, tf.Tensor]:
+        """Updates the weights once, in replica context; returns scalars, means of this replica."""
+
+    def preview(self, batch: Any) -> Mapping[str, tf.Tensor]:
+        """Returns pictures of a batch by name, uint8 [count, height, width, 3]."""
+
+    def evaluate(self) -> Mapping[str, float]:
+        """Measures the model as it is now; empty if there is nothing to measure with."""
+
+
+class Interrupted(Exception):  # noqa: N818 - it is not an error
+    """The run was asked to stop; a checkpoint is written.
+
+    Attributes:
+        exit_code: what the process should exit with, 128 + the signal's number.
+    """
+
+    def __init__(self, message: str, exit_code: int):
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+@dataclasses.dataclass(frozen=True)
+class Loop:
+    """How a run proceeds.
+
+    Attributes:
+        train_steps: updates of the weights in the whole run.
+        summary_interval: steps between TensorBoard points, progress updates and looks for NaN.
+        checkpoint_interval: steps between checkpoints; one more is written at the end.
+        eval_interval: steps between evaluations in mode train_and_eval; 0: only at the end.
+        max_to_keep: checkpoints that stay, the newest.
+
+    Raises:
+        ValueError: a number that is not positive (eval_interval: negative).
+    """
+
+    train_steps: int
+    summary_interval: int = 10
+    checkpoint_interval: int = 500
+    eval_interval: int = 0
+    max_to_keep: int = 3
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            value, least = getattr(self, field.name), int(field.name != "eval_interval")
+            if value < least:
+                raise ValueError(f"{field.name}={value} must be at least {least}.")
+
+
+class Trainer:
+    """Runs a task's steps on a strategy, from the newest checkpoint of its folder on.
+
+    Args:
+        task: see `Task`.
+        strategy: the strategy in whose scope the task was built.
+        model_dir: where checkpoints and summaries go.
+        loop: how the run proceeds.
+
+    Raises:
+        UserError: the folder cannot be written, or its checkpoint does not fit the model.
+    """
+
+    def __init__(self, *, task: Task, strategy: tf.distribute.Strategy, model_dir: str, loop: Loop):
+        self._task, self._strategy, self._loop = task, strategy, loop
+        self._model_dir = model_dir
+        self._step = task.optimizer.iterations
+        self._manager = tf.train.CheckpointManager(
+            tf.train.Checkpoint(**task.checkpoint_items()), model_dir, loop.max_to_keep
+        )
+        self._summaries = {
+            split: orbit.utils.SummaryManager(
+                os.path.join(model_dir, split), tf.summary.scalar, global_step=self._step
+            )
+            for split in ("train", "eval")
+        }
+        self._train_step = tf.function(self._mean_outputs)
+
+    def restore(self) -> int:
+        """Loads the newest checkpoint of the folder, if there is one; returns the step."""
+        if self._manager.latest_checkpoint:
+            with self._strategy.scope():
+                checkpoints.restore(self._manager.checkpoint, self._manager.latest_checkpoint)
+        return int(self._step.numpy())
+
+    def train(self, *, evaluate: bool) -> None:
+        """Runs the steps that are left, with checkpoints, and evaluations where asked for.
+
+        Raises:
+            UserError: the loss is not a number any more, or the disk is full.
+            Interrupted: SIGINT or SIGTERM came; the checkpoint is saved.
+        """
+        start = int(self._step.numpy())
+        if start >= self._loop.train_steps:
+            return
+        with _StopSignals() as stop:
+            meter = _Meter(self._task.clips_per_step)
+            bar = progress.Progress(total=self._loop.train_steps, done=start, label="train")
+            try:
+                self._run_steps(start, meter, bar, stop, evaluate)
+            finally:
+                bar.close()
+
+    def evaluate(self) -> Mapping[str, float]:
+        """Evaluates the task now and writes the result to the summaries."""
+        results = self._task.evaluate()
+        self._write("eval", results)
+        return results
+
+    def _run_steps(self, start, meter, bar, stop, evaluate):
+        batches = iter(self._task.train_dataset(start_step=start))
+        for step in range(start + 1, self._loop.train_steps + 1):
+            with meter.waiting():
+                batch = next(batches)
+            if step == 1:
+                self._write_preview(batch)
+            with meter.computing():
+                meter.add(step, self._train_step(batch))
+            self._after_step(step, meter, bar, stop, evaluate)
+
+    def _after_step(self, step, meter, bar, stop, evaluate):
+        last = step == self._loop.train_steps
+        asked_to_stop = stop.received is not None
+        saves = last or asked_to_stop or step % self._loop.checkpoint_interval == 0
+        # Before weights are saved the loss is looked at: no checkpoint holds a NaN.
+        if saves or step % self._loop.summary_interval == 0:
+            values = meter.take()
+            self._write("train", values)
+            bar.update(step, _shown(values))
+        if saves:
+            self._save(step)
+        if asked_to_stop and not last:
+            raise Interrupted(f"saved at step {step} in {self._model_dir}", 128 + stop.received)
+        if evaluate and not last and self._evaluation_is_due(step):
+            self.evaluate()
+
+    def _evaluation_is_due(self, step):
+        return self._loop.eval_interval and step % self._loop.eval_interval == 0
+
+    def _mean_outputs(self, batch):
+        outputs = self._strategy.run(self._task.train_step, args=(batch,))
+        return {
+            name: self._strategy.reduce("MEAN", value, axis=None) for name, value in outputs.items()
+        }
+
+    def _save(self, step):
+        try:
+            self._manager.save(checkpoint_number=step)
+        except (tf.errors.OpError, OSError) as error:
+            raise errors.UserError(
+                f"Step {step} could not be saved in {self._model_dir}: {error}. Free some space or "
+                "take another --model_dir; the checkpoint before stays as it was."
+            ) from error
+
+    def _write(self, split, values):
+        self._summaries[split].write_summaries(dict(values))
+        self._summaries[split].flush()
+
+    def _write_preview(self, batch):
+        local = tf.nest.map_structure(
+            lambda value: self._strategy.experimental_local_results(value)[0], batch
+        )
+        with self._summaries["train"].summary_writer().as_default(step=0):
+            for name, pictures in self._task.preview(local).items():
+                tf.summary.image(name, pictures, max_outputs=len(pictures))
+
+
+class _Meter:
+    """Collects the steps' outputs and times between two reports."""
+
+    def __init__(self, clips_per_step):
+        self._clips_per_step = clips_per_step
+        self._reset()
+
+    def _reset(self):
+        self._steps, self._outputs = [], []
+        self._wait = self._compute = 0.0
+
+    def waiting(self):
+        return _Stopwatch(lambda seconds: setattr(self, "_wait", self._wait + seconds))
+
+    def computing(self):
+        return _Stopwatch(lambda seconds: setattr(self, "_compute", self._compute + seconds))
+
+    def add(self, step, outputs):
+        self._steps.append(step)
+        self._outputs.append(outputs)
+
+    def take(self):
+        """Returns the means since the last report, with throughput; refuses a loss of NaN."""
+        with self.computing():
+            table = {
+                name: np.array([float(outputs[name]) for outputs in self._outputs])
+                for name in self._outputs[0]
+            }
+        _refuse_nan(self._steps, table["loss"])
+        seconds = self._wait + self._compute
+        means = {name: float(values.mean()) for name, values in table.items()}
+        means["clips_per_second"] = len(self._steps) * self._clips_per_step / seconds
+        means["input_wait_share"] = self._wait / seconds
+        self._reset()
+        return means
+
+
+class _Stopwatch:
+    """Hands the seconds spent in its block to a function."""
+
+    def __init__(self, report: Callable[[float], None]):
+        self._report = report
+
+    def __enter__(self):
+        self._start = time.perf_counter()
+
+    def __exit__(self, *unused):
+        self._report(time.perf_counter() - self._start)
+
+
+class _StopSignals:
+    """Turns SIGINT and SIGTERM into a wish that the loop reads after each step.
+
+    A second signal acts as it would without this.
+    """
+
+    def __init__(self):
+        self.received = None
+        self._previous = {}
+
+    def __enter__(self):
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._previous[number] = signal.signal(number, self._receive)
+        return self
+
+    def __exit__(self, *unused):
+        self._restore()
+
+    def _receive(self, number, frame):
+        self.received = number
+        self._restore()
+
+    def _restore(self):
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+
+def _refuse_nan(steps, losses):
+    bad = np.flatnonzero(~np.isfinite(losses))
+    if not bad.size:
+        return
+    raise errors.UserError(
+        f"The loss is {losses[bad[0]]} at step {steps[bad[0]]}; the run stops and the last "
+        "checkpoint stays. Likely causes: too high a learning rate for this batch size, too short "
+        "a warm-up, float16 without loss scaling, or a temperature near 0."
+    )
+
+
+def _shown(values):
+    shown = {"loss": f"{values['loss']:.4g}"}
+    if "accuracy" in values:
+        shown["accuracy"] = f"{values['accuracy']:.1%}"
+    shown["clips/s"] = f"{values['clips_per_second']:.3g}"
+    shown["input wait"] = f"{values['input_wait_share']:.0%}"
+    return shown

@@ -1,0 +1,148 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""The outer loop on a task of one weight: resume, interruption, NaN, summaries."""
+
+import glob
+import os
+import signal
+
+import tensorflow as tf
+
+from official_cvrl import checkpoints, errors, optimizers, trainer
+
+
+class _Halving:
+    """Moves one weight halfway towards the batch's value, a step at a time."""
+
+    clips_per_step = 4
+
+    def __init__(self, *, signal_at=None, nan_at=None):
+        self.weight = tf.Variable(0.0, name="kernel")
+        self.optimizer = optimizers.sgd(learning_rate=0.5, momentum=0.0)
+        self.seen = []
+        self._signal_at, self._nan_at = signal_at, nan_at
+
+    def checkpoint_items(self):
+        return {"weight": self.weight, "optimizer": self.optimizer}
+
+    def train_dataset(self, *, start_step):
+        for step in range(start_step + 1, 1000):
+            self.seen.append(step)
+            if step == self._signal_at:
+                os.kill(os.getpid(), signal.SIGTERM)
+            yield {"value": tf.constant(float("nan") if step == self._nan_at else float(step))}
+
+    def train_step(self, batch):
+        with tf.GradientTape() as tape:
+            loss = tf.square(self.weight - batch["value"]) / 2
+        optimizers.minimize(self.optimizer, tape, loss, [self.weight])
+        return {"loss": loss}
+
+    def preview(self, batch):
+        return {"picture": tf.fill([1, 2, 2, 3], tf.cast(batch["value"], tf.uint8))}
+
+    def evaluate(self):
+        return {"weight": float(self.weight.numpy())}
+
+
+def _expected_weight(steps):
+    weight = 0.0
+    for step in range(1, steps + 1):
+        weight += 0.5 * (step - weight)
+    return weight
+
+
+def _scalars(folder, name):
+    found = {}
+    for path in sorted(glob.glob(os.path.join(folder, "events*"))):
+        for event in tf.compat.v1.train.summary_iterator(path):
+            for value in event.summary.value:
+                if value.tag == name:
+                    found[event.step] = float(tf.make_ndarray(value.tensor))
+    return found
+
+
+class TrainerTest(tf.test.TestCase):
+    def _folder(self):
+        return os.path.join(self.get_temp_dir(), self.id())
+
+    def _trainer(self, task, folder, **loop):
+        loop = {"train_steps": 6, "summary_interval": 1, "checkpoint_interval": 2} | loop
+        made = trainer.Trainer(
+            task=task,
+            strategy=tf.distribute.get_strategy(),
+            model_dir=folder,
+            loop=trainer.Loop(**loop),
+        )
+        made.restore()
+        return made
+
+    def test_trains_and_writes_every_point(self):
+        task, folder = _Halving(), self._folder()
+        self._trainer(task, folder).train(evaluate=False)
+        self.assertAllClose(task.weight, _expected_weight(6))
+        losses = _scalars(os.path.join(folder, "train"), "loss")
+        self.assertEqual(list(losses), [1, 2, 3, 4, 5, 6])
+        self.assertAllClose(losses[3], (_expected_weight(2) - 3) ** 2 / 2)
+        self.assertEqual(list(_scalars(os.path.join(folder, "train"), "clips_per_second")), [*losses])
+
+    def test_goes_on_from_the_newest_checkpoint_and_its_data_position(self):
+        folder = self._folder()
+        self._trainer(_Halving(), folder, train_steps=4).train(evaluate=False)
+        again = _Halving()
+        self._trainer(again, folder).train(evaluate=False)
+        self.assertEqual(again.seen[:2], [5, 6])
+        self.assertAllClose(again.weight, _expected_weight(6))
+
+    def test_passes_over_a_finished_run(self):
+        folder = self._folder()
+        self._trainer(_Halving(), folder).train(evaluate=False)
+        again = _Halving()
+        self._trainer(again, folder).train(evaluate=False)
+        self.assertEqual(again.seen, [])
+
+    def test_sigterm_saves_the_step_and_says_so(self):
+        folder = self._folder()
+        interrupted = self._trainer(_Halving(signal_at=3), folder)
+        with self.assertRaisesRegex(trainer.Interrupted, "saved at step 3") as context:
+            interrupted.train(evaluate=False)
+        self.assertEqual(context.exception.exit_code, 143)
+        self.assertEndsWith(checkpoints.latest(folder), "ckpt-3")
+        again = _Halving()
+        self._trainer(again, folder).train(evaluate=False)
+        self.assertAllClose(again.weight, _expected_weight(6))
+
+    def test_nan_stops_with_the_step_and_keeps_the_last_good_checkpoint(self):
+        folder = self._folder()
+        with self.assertRaisesRegex(errors.UserError, r"nan at step 5.*learning rate"):
+            self._trainer(_Halving(nan_at=5), folder, summary_interval=3).train(evaluate=False)
+        self.assertEndsWith(checkpoints.latest(folder), "ckpt-4")
+
+    def test_nan_is_not_saved_by_a_checkpoint_between_reports(self):
+        folder = self._folder()
+        with self.assertRaisesRegex(errors.UserError, "nan at step 3"):
+            self._trainer(_Halving(nan_at=3), folder, summary_interval=6).train(evaluate=False)
+        self.assertEndsWith(checkpoints.latest(folder), "ckpt-2")
+
+    def test_evaluates_in_between_and_writes_it(self):
+        folder = self._folder()
+        made = self._trainer(_Halving(), folder, eval_interval=2)
+        made.train(evaluate=True)
+        self.assertEqual(made.evaluate(), {"weight": _expected_weight(6)})
+        written = _scalars(os.path.join(folder, "eval"), "weight")
+        self.assertAllClose(written, {step: _expected_weight(step) for step in (2, 4, 6)})
+
+    def test_keeps_the_newest_checkpoints(self):
+        folder = self._folder()
+        self._trainer(_Halving(), folder, checkpoint_interval=1, max_to_keep=2).train(
+            evaluate=False
+        )
+        kept = sorted(os.path.basename(p) for p in glob.glob(folder + "/*.index"))
+        self.assertEqual(kept, ["ckpt-5.index", "ckpt-6.index"])
+
+    def test_refuses_a_loop_of_no_steps(self):
+        with self.assertRaisesRegex(ValueError, "train_steps=0 must be at least 1"):
+            trainer.Loop(train_steps=0)
+
+
+if __name__ == "__main__":
+    tf.test.main()
