@@ -75,7 +75,7 @@ def _tpu_strategy(tpu):
         tf.tpu.experimental.initialize_tpu_system(resolver)
     except (ValueError, tf.errors.OpError, RuntimeError) as error:
         raise errors.UserError(
-            f"No TPU named {tpu!r} answers ({error}). Name it with --gin_param=\"Runtime.tpu="
+            f'No TPU named {tpu!r} answers ({error}). Name it with --gin_param="Runtime.tpu='
             "'NAME or grpc://ADDRESS:PORT'\", or bind Runtime.strategy = 'auto'."
         ) from error
     return tf.distribute.TPUStrategy(resolver)

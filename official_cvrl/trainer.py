@@ -125,7 +125,9 @@ class Trainer:
             return
         with _StopSignals() as stop:
             meter = _Meter(self._task.clips_per_step)
-            bar = progress.Progress(total=self._loop.train_steps, done=start, label="train")
+            bar = progress.Progress(
+                label="train", unit="steps", total=self._loop.train_steps, done=start
+            )
             try:
                 self._run_steps(start, meter, bar, stop, evaluate)
             finally:

@@ -83,7 +83,9 @@ class TrainerTest(tf.test.TestCase):
         losses = _scalars(os.path.join(folder, "train"), "loss")
         self.assertEqual(list(losses), [1, 2, 3, 4, 5, 6])
         self.assertAllClose(losses[3], (_expected_weight(2) - 3) ** 2 / 2)
-        self.assertEqual(list(_scalars(os.path.join(folder, "train"), "clips_per_second")), [*losses])
+        self.assertEqual(
+            list(_scalars(os.path.join(folder, "train"), "clips_per_second")), [*losses]
+        )
 
     def test_goes_on_from_the_newest_checkpoint_and_its_data_position(self):
         folder = self._folder()

@@ -64,7 +64,9 @@ def info_nce_loss(
     loss = _cross_entropy(logits_ab, _others(views_a, all_a, positives, temperature), positives)
     if symmetric:
         logits_ba = tf.matmul(views_b, all_a, transpose_b=True) / temperature
-        loss += _cross_entropy(logits_ba, _others(views_b, all_b, positives, temperature), positives)
+        loss += _cross_entropy(
+            logits_ba, _others(views_b, all_b, positives, temperature), positives
+        )
     return InfoNceOutputs(loss, _accuracy(logits_ab, positives), _entropy(logits_ab))
 
 

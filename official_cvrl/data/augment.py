@@ -1,0 +1,75 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""How strong the spatial augmentation is: every number of Algorithm 1, in one place."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Augmentation:
+    """The distributions that a clip's appearance is drawn from; one draw per clip.
+
+    The defaults are the published code's; `paper()` is Algorithm 1 as printed.
+
+    Attributes:
+        area_range: share of the frame's area that the crop covers.
+        aspect_range: width over height of the crop.
+        flip_probability: of a horizontal flip.
+        jitter_probability: of colour jitter.
+        brightness: factor drawn from [1 - b, 1 + b]; contrast and saturation alike.
+        contrast: see brightness.
+        saturation: see brightness.
+        hue: shift drawn from [-h, h] turns of the colour circle, at most 0.5.
+        grey_probability: of greyscale.
+        blur_probabilities: of Gaussian blur, on the first and on the second view.
+        blur_sigma_range: standard deviation of the blur, in pixels.
+        solarize_probabilities: of solarisation, on the first and on the second view.
+        temporally_consistent: False draws anew for each frame (Table 9, third row).
+
+    Raises:
+        ValueError: a probability outside [0, 1], or a range that is not one.
+    """
+
+    area_range: tuple[float, float] = (0.3, 1.0)
+    aspect_range: tuple[float, float] = (0.5, 2.0)
+    flip_probability: float = 0.5
+    jitter_probability: float = 0.8
+    brightness: float = 0.8
+    contrast: float = 0.8
+    saturation: float = 0.8
+    hue: float = 0.2
+    grey_probability: float = 0.2
+    blur_probabilities: tuple[float, float] = (1.0, 0.1)
+    blur_sigma_range: tuple[float, float] = (0.1, 2.0)
+    solarize_probabilities: tuple[float, float] = (0.0, 0.2)
+    temporally_consistent: bool = True
+
+    def __post_init__(self):
+        for name in ("flip_probability", "jitter_probability", "grey_probability"):
+            _check_probability(name, getattr(self, name))
+        for name in ("blur_probabilities", "solarize_probabilities"):
+            for probability in getattr(self, name):
+                _check_probability(name, probability)
+        for name in ("area_range", "aspect_range", "blur_sigma_range"):
+            low, high = getattr(self, name)
+            if not 0 < low <= high:
+                raise ValueError(f"{name}={(low, high)} must be positive and not decrease.")
+
+
+def paper() -> Augmentation:
+    """Returns Algorithm 1 as printed: blur always, no solarisation."""
+    return Augmentation(blur_probabilities=(1.0, 1.0), solarize_probabilities=(0.0, 0.0))
+
+
+def crop_flip_only() -> Augmentation:
+    """Returns the augmentation of every training but pre-training: crop, resize, flip."""
+    return Augmentation(
+        jitter_probability=0.0,
+        grey_probability=0.0,
+        blur_probabilities=(0.0, 0.0),
+        solarize_probabilities=(0.0, 0.0),
+    )
+
+
+def _check_probability(name, value):
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name}={value} must lie in [0, 1].")

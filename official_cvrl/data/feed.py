@@ -1,0 +1,136 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""The batches of a run, by the role they play, spread over a strategy's replicas."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from official_cvrl import errors, manifest
+from official_cvrl.data import clip_format, pipeline
+
+# Which role reads which split; "train" alone is shuffled and endless.
+_SPLIT_OF_ROLE = {"train": "train", "test": "test", "probe_train": "train", "probe_test": "test"}
+
+
+@dataclasses.dataclass(frozen=True)
+class TestInput:
+    """The views that a video is tested by.
+
+    Attributes:
+        clip: what one view is.
+        num_test_clips: clips spread evenly over the video; 1 is the middle clip.
+        num_test_crops: crops along the longer side; 1 is the centre.
+        global_batch_size: videos that are tested at once, over all replicas.
+    """
+
+    clip: clip_format.ClipFormat
+    num_test_clips: int
+    num_test_crops: int
+    global_batch_size: int
+
+    def batches(
+        self, shards: manifest.ShardSet, *, input_context: tf.distribute.InputContext
+    ) -> tf.data.Dataset:
+        """Returns every video once, in order; see `pipeline.test_batches`."""
+        return pipeline.test_batches(
+            shards,
+            num_test_clips=self.num_test_clips,
+            num_test_crops=self.num_test_crops,
+            global_batch_size=self.global_batch_size,
+            input_context=input_context,
+            **dataclasses.asdict(self.clip),
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Feed:
+    """Makes distributed batches.
+
+    Attributes:
+        data_dir: folder of shards.
+        strategy: spreads the batches over its replicas and hosts.
+        global_batch_size: videos in a training batch over all replicas.
+        seed: of shuffling and augmentation.
+        train_input: makes the training batches (`pipeline.two_view_batches` or
+            `pipeline.train_batches`), its other arguments bound.
+        test_input: the views of a video in testing; None if nothing is tested.
+        probe_input: the views of a video in the kNN probe; None for no probe.
+        train_split: name of the shards to train on.
+        test_split: name of the shards to test on.
+    """
+
+    data_dir: str
+    strategy: tf.distribute.Strategy
+    global_batch_size: int
+    seed: int
+    train_input: Callable[..., tf.data.Dataset]
+    test_input: TestInput | None
+    probe_input: TestInput | None
+    train_split: str
+    test_split: str
+
+    def __post_init__(self):
+        replicas = self.strategy.num_replicas_in_sync
+        if self.global_batch_size % replicas:
+            raise errors.UserError(
+                f"global_batch_size={self.global_batch_size} does not divide by the {replicas} "
+                "replicas of this machine; take a multiple."
+            )
+
+    def batches(self, role: str, *, start_step: int = 0) -> Any:
+        """Returns the distributed batches of a role.
+
+        Args:
+            role: "train" (shuffled, endless, from `start_step` on), "test" (test views of the
+                test split), "probe_train" or "probe_test" (one view of each split's videos).
+            start_step: training steps that were done before.
+
+        Raises:
+            UserError: the shards are missing or broken.
+        """
+        shards = self._shards(_SPLIT_OF_ROLE[role])
+        tested = self.test_input if role == "test" else self.probe_input
+
+        def make(context):
+            if role != "train":
+                return tested.batches(shards, input_context=context)
+            return self.train_input(
+                shards,
+                global_batch_size=self.global_batch_size,
+                seed=self.seed,
+                start_step=start_step,
+                input_context=context,
+            )
+
+        return self.strategy.distribute_datasets_from_function(make)
+
+    @property
+    def num_classes(self) -> int:
+        """Number of labels of the data set.
+
+        Raises:
+            UserError: the records carry no labels.
+        """
+        names = self._shards("train").label_names
+        if not names:
+            raise errors.UserError(
+                f"{self.data_dir} holds videos without labels; a classifier needs them. Convert a "
+                "folder with one sub-folder per class, or a csv with a label column."
+            )
+        return len(names)
+
+    def why_no_probe(self) -> str:
+        """Returns why a kNN probe cannot be run on these data, "" if it can."""
+        if self.probe_input is None:
+            return "no probe_input is configured"
+        if not self._shards("train").label_names:
+            return f"{self.data_dir} holds videos without labels"
+        if self.test_split not in manifest.list_splits(self.data_dir):
+            return f"{self.data_dir} has no split {self.test_split!r}"
+        return ""
+
+    def _shards(self, part):
+        split = self.train_split if part == "train" else self.test_split
+        return manifest.find_shards(self.data_dir, split)

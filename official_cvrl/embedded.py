@@ -1,0 +1,48 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""The embedded data set as records: made once, kept in the user's cache."""
+
+import hashlib
+import inspect
+import os
+import pathlib
+import shutil
+import tempfile
+
+from official_cvrl.data import synthetic
+from tfrecords_tools import convert
+
+
+def records() -> str:
+    """Returns a folder with the embedded data set's shards, made first if it is not there.
+
+    The folder's name carries a digest of the code that draws the videos, so another version of it
+    never finds the shards of this one. It appears whole or not at all.
+    """
+    target = _cache_dir() / f"embedded-{_digest()}"
+    if not target.is_dir():
+        print(f"Making the embedded data set in {target} (once, about half a minute).", flush=True)
+        _make(target)
+    return str(target)
+
+
+def _cache_dir():
+    root = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return pathlib.Path(root) / "official_cvrl"
+
+
+def _digest():
+    return hashlib.sha256(inspect.getsource(synthetic).encode()).hexdigest()[:12]
+
+
+def _make(target):
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+        videos, shards = os.path.join(scratch, "videos"), os.path.join(scratch, "records")
+        synthetic.write_videos(videos)
+        convert.convert(dataset="folder", videos=videos, output=shards)
+        try:
+            os.rename(shards, target)
+        except OSError:  # Another process was faster.
+            if not target.is_dir():
+                raise
+        shutil.rmtree(videos)

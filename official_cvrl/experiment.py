@@ -1,0 +1,131 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""The wiring room: data, task, optimizer and trainer, put together and run."""
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from official_cvrl import checkpoints, embedded, errors, run_info, trainer
+from official_cvrl import runtime as runtime_lib
+from official_cvrl.data import feed
+
+MODES = ("train", "eval", "train_and_eval")
+
+
+def run(
+    *,
+    mode: str,
+    model_dir: str,
+    data_dir: str = "",
+    task: Callable[..., trainer.Task],
+    runtime: runtime_lib.Runtime,
+    loop: trainer.Loop,
+    global_batch_size: int,
+    train_input: Callable[..., Any],
+    test_input: feed.TestInput | None = None,
+    probe_input: feed.TestInput | None = None,
+    train_split: str = "train",
+    test_split: str = "test",
+    pretrained: str = "",
+    seed: int = 0,
+    on_built: Callable[[], None] = lambda: None,
+) -> Mapping[str, float]:
+    """Trains and evaluates one task.
+
+    Args:
+        mode: "train", "eval" (the newest checkpoint) or "train_and_eval".
+        model_dir: folder for checkpoints, summaries, configuration and results; a run found there
+            goes on.
+        data_dir: folder of shards; "" for the embedded data set.
+        task: makes the task from a strategy and a feed.
+        runtime: strategy and precision.
+        loop: how the run proceeds.
+        global_batch_size: videos in a training batch over all replicas.
+        train_input: see `feed.Feed`, also for the next four.
+        test_input: batches of test views.
+        probe_input: batches of single views.
+        train_split: shards to train on.
+        test_split: shards to test on.
+        pretrained: whose backbone to start from: a checkpoint, a run's folder, or the name of a run
+            beside this one; "" for random weights.
+        seed: of initialisation, shuffling and augmentation.
+        on_built: called once everything is made and before the first step; may refuse to go on.
+
+    Returns:
+        The last evaluation's measures by name; empty after mode "train".
+
+    Raises:
+        UserError: something the user gave is wrong.
+        trainer.Interrupted: a signal asked the run to stop.
+    """
+    if mode not in MODES:
+        raise ValueError(f"mode={mode!r} must be one of {', '.join(MODES)}.")
+    data_dir = data_dir or embedded.records()
+    strategy = runtime.start(seed=seed)
+    source = feed.Feed(
+        data_dir=os.path.abspath(data_dir),
+        strategy=strategy,
+        global_batch_size=global_batch_size,
+        seed=seed,
+        train_input=train_input,
+        test_input=test_input,
+        probe_input=probe_input,
+        train_split=train_split,
+        test_split=test_split,
+    )
+    _claim(model_dir, source.data_dir)
+    with strategy.scope():
+        built = task(strategy=strategy, feed=source)
+    outer = trainer.Trainer(task=built, strategy=strategy, model_dir=model_dir, loop=loop)
+    step = outer.restore()
+    if step:
+        print(f"Goes on from step {step} in {model_dir}.", flush=True)
+    elif mode == "eval":
+        raise errors.UserError(f"No checkpoint in {model_dir} to evaluate; train first.")
+    elif pretrained:
+        _start_from(built.backbone, pretrained, model_dir)
+    on_built()
+    run_info.write(model_dir, _describe(built, source.data_dir, test_input, probe_input))
+    if mode != "eval":
+        outer.train(evaluate=mode == "train_and_eval")
+    return _evaluated(outer, model_dir) if mode != "train" else {}
+
+
+def _start_from(backbone, pretrained, model_dir):
+    beside = os.path.join(os.path.dirname(os.path.abspath(model_dir)), pretrained)
+    path = checkpoints.load_backbone(backbone, beside if os.path.exists(beside) else pretrained)
+    print(f"Backbone from {path}.", flush=True)
+
+
+def _evaluated(outer, model_dir):
+    results = dict(outer.evaluate())
+    run_info.write_json(os.path.join(model_dir, "results.json"), results)
+    return results
+
+
+def _claim(model_dir, data_dir):
+    """Makes the run's folder; refuses one that belongs to a run on other data."""
+    try:
+        os.makedirs(model_dir, exist_ok=True)
+        writable = os.access(model_dir, os.W_OK)
+    except OSError:
+        writable = False
+    if not writable:
+        raise errors.UserError(
+            f"The run's folder {model_dir!r} cannot be written. Give another --model_dir."
+        )
+    before = run_info.read(model_dir)
+    if before and before.data_dir != data_dir:
+        raise errors.UserError(
+            f"{model_dir} holds a run on {before.data_dir}, not on {data_dir}. Give another "
+            "--model_dir, or remove that folder."
+        )
+
+
+def _describe(built, data_dir, test_input, probe_input):
+    shown = test_input or probe_input
+    return run_info.RunInfo(
+        data_dir=data_dir,
+        backbone=built.backbone.get_config(),
+        clip=shown.clip if shown else None,
+    )

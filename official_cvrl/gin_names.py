@@ -1,0 +1,159 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""What a name in a gin file stands for; if for nothing, the nearest name that stands for something.
+
+gin-config's own messages name neither the nearest name nor, for a reference, what is wrong with it;
+and the way a file's names are found while it is read is not public in gin, so this file and its
+neighbours gin_reach.py and gin_utils.py hold to gin-config 0.5.
+"""
+
+import difflib
+import importlib
+import importlib.util  # gin-config 0.5.0 uses it without importing it.
+import inspect
+import pkgutil
+from collections.abc import Collection
+from typing import Any
+
+from gin import config as gin_config
+from gin import config_parser
+
+from official_cvrl import errors
+
+_DYNAMIC = "__gin__.dynamic_registration"
+
+
+def nearest(name: str, candidates: Collection[str]) -> str:
+    """Returns a sentence that names what `name` was probably meant to be, or "" without any."""
+    names = sorted({candidate for candidate in candidates if candidate and candidate != name})
+    lower = {candidate.lower(): candidate for candidate in reversed(names)}
+    close = difflib.get_close_matches(name.lower(), list(lower), n=3, cutoff=0.6)
+    if close:
+        return f" Did you mean {' or '.join(repr(lower[match]) for match in close)}?"
+    if names and len(names) <= 20:
+        return f" There is: {', '.join(names)}."
+    return ""
+
+
+def short_name(selector: str) -> str:
+    """Returns the last two parts of a complete selector: "optimizers.sgd"."""
+    return ".".join(selector.split(".")[-2:])
+
+
+def is_macro(selector: str) -> bool:
+    """Returns whether a complete selector is gin's macro, whose scope is the macro's name."""
+    return selector == "gin.macro"
+
+
+def binding_name(scope: str, selector: str, parameter: str) -> str:
+    """Returns a binding as it is written on the left of an equals sign."""
+    if is_macro(selector):
+        return scope
+    return f"{scope}{'/' if scope else ''}{short_name(selector)}.{parameter}"
+
+
+def parameters(target: Any) -> dict[str, inspect.Parameter] | None:
+    """Returns the parameters that a function or class takes by name; None if it takes any.
+
+    A constructor with `**kwargs` hands them to the next class in line, so that one's count too.
+    """
+    is_class = inspect.isclass(target)
+    functions = [target]
+    if is_class:
+        functions = [vars(base)["__init__"] for base in target.__mro__ if "__init__" in vars(base)]
+    found: dict[str, inspect.Parameter] = {}
+    for function in functions:
+        if function is object.__init__:
+            return found
+        signature = list(inspect.signature(function).parameters.values())[is_class:]
+        for parameter in signature:
+            if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+                found.setdefault(parameter.name, parameter)
+        if not any(parameter.kind == parameter.VAR_KEYWORD for parameter in signature):
+            return found
+    return None
+
+
+def check_parameter(selector: str, name: str) -> None:
+    """Raises UserError unless the configurable takes an argument of that name."""
+    known = parameters(resolve(selector).wrapped)
+    if known is not None and name not in known:
+        raise errors.UserError(f"{selector} has no parameter '{name}'.{nearest(name, known)}")
+
+
+def check_import(statement: config_parser.ImportStatement) -> None:
+    """Raises UserError unless a module, or a feature of gin, can be imported.
+
+    A module that is there but fails in its own code raises what it raises: no mistake of gin's.
+    """
+    module = statement.module
+    if statement.bound_name() == "gin":
+        raise errors.UserError(f"'{statement.format()}' would hide gin's own names; add 'as …'")
+    if module.startswith("__gin__."):
+        if module != _DYNAMIC:
+            feature = module.removeprefix("__gin__.")
+            near = nearest(feature, ["dynamic_registration"])
+            raise errors.UserError(f"gin has no feature '{feature}'.{near}")
+        if statement.alias or gin_config._parse_context().imports:
+            raise errors.UserError("'from __gin__ import …' stands before other imports, as it is")
+        return
+    try:
+        importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if not error.name or not f"{module}.".startswith(f"{error.name}."):
+            raise errors.UserError(f"{module} cannot be imported: {error}") from error
+        near = nearest(error.name, _siblings(error.name))
+        raise errors.UserError(f"there is no module '{error.name}'.{near}") from None
+
+
+def _siblings(module: str) -> list[str]:
+    parent, _, _ = module.rpartition(".")
+    path = getattr(importlib.import_module(parent), "__path__", []) if parent else None
+    return [f"{parent}{'.' if parent else ''}{found.name}" for found in pkgutil.iter_modules(path)]
+
+
+def resolve(selector: str) -> gin_config.Configurable:
+    """Returns gin's entry for a name as written in the file that is being read.
+
+    Raises:
+      UserError: if the name stands for nothing that can be configured.
+    """
+    context = gin_config._parse_context()
+    if not context._dynamic_registration:
+        return _resolve_registered(selector)
+    symbol, *rest = selector.split(".")
+    if symbol not in context._symbol_table:
+        near = nearest(symbol, [name for name in context._symbol_table if name != "gin"])
+        raise errors.UserError(f"'{selector}': no import of this file provides '{symbol}'.{near}")
+    value, so_far = context._symbol_table[symbol], symbol
+    for name in rest:
+        if not hasattr(value, name):
+            raise errors.UserError(f"{so_far} has no '{name}'.{nearest(name, _callables(value))}")
+        value, so_far = getattr(value, name), f"{so_far}.{name}"
+    if not callable(value):
+        raise errors.UserError(f"'{selector}' is neither a function nor a class")
+    return context.get_configurable(selector)
+
+
+def _callables(value: Any) -> list[str]:
+    return [n for n in dir(value) if not n.startswith("_") and callable(getattr(value, n))]
+
+
+def _resolve_registered(selector: str) -> gin_config.Configurable:
+    configurables = gin_config._REGISTRY.get_all_matches(selector)
+    if len(configurables) == 1:
+        return configurables[0]
+    names = [name for name, _ in gin_config._REGISTRY.items()]
+    near = nearest(selector, [*names, *(short_name(name) for name in names)])
+    raise errors.UserError(
+        f"gin knows no '{selector}' here; does the file begin with "
+        f"'from __gin__ import dynamic_registration' and import its module?{near}"
+    )
+
+
+class NamingDelegate(gin_config.ParserDelegate):
+    """gin's maker of references, with our message for a name that stands for nothing."""
+
+    def configurable_reference(self, scoped_selector, evaluate):
+        """See base class."""
+        resolve(scoped_selector.rsplit("/", 1)[-1])
+        return super().configurable_reference(scoped_selector, evaluate)

@@ -1,0 +1,344 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""The one place that speaks gin: find, parse, refuse mistakes by name, call, save; knows no model.
+
+A command does, in this order:
+
+    gin_utils.parse(["pretrain.gin"], ["NUM_STEPS = 100"])
+    gin_utils.configured(experiment.run)(model_dir=…, on_built=gin_utils.check_all_used)
+
+gin keeps its configuration in global tables, so there is one configuration per process; `parse`
+begins a new one.
+"""
+
+import contextlib
+import dataclasses
+import functools
+import io
+import math
+import os
+import re
+import tokenize
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import tensorflow as tf
+from gin import config as gin_config
+from gin import config_parser
+
+from official_cvrl import errors, gin_names, gin_reach
+
+CONFIGS_DIR = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "configs")
+CONFIG_FILE = "config.gin"
+
+_PLAIN = (str, bool, int, float)
+_GIN_LOCATION = re.compile(r"\n  In (?:file \".*?\",|bindings string) line (\d+)\n")
+_GIN_CALL = re.compile(r"\n  In call to configurable '([^']*)' \(")
+
+
+@dataclasses.dataclass
+class _Parsed:
+    """What we remember beside gin's own tables.
+
+    Attributes:
+      ledger: What was bound where.
+      imports: Import statements of all files, in order and without their locations.
+      roots: Complete selector of each function called by `configured` → arguments it was given.
+    """
+
+    ledger: gin_reach.Ledger = dataclasses.field(default_factory=gin_reach.Ledger)
+    imports: dict[config_parser.ImportStatement, None] = dataclasses.field(default_factory=dict)
+    roots: dict[str, frozenset[str]] = dataclasses.field(default_factory=dict)
+
+
+_parsed = _Parsed()
+
+
+def find_gin_file(name: str) -> str:
+    """Returns the path of a gin file, looked for as given and then in `configs/`.
+
+    Raises:
+      UserError: if there is no such file; names the nearest ones.
+    """
+    return _find(name, folders=["", CONFIGS_DIR])
+
+
+def _find(name: str, *, folders: Sequence[str]) -> str:
+    for folder in dict.fromkeys(folders):
+        path = os.path.join(folder, name)
+        if tf.io.gfile.exists(path) and not tf.io.gfile.isdir(path):
+            return path
+    near = gin_names.nearest(name, _known_gin_files(os.path.dirname(name), folders))
+    raise errors.UserError(f"there is no gin file '{name}', here or in configs/.{near}")
+
+
+def _known_gin_files(subfolder: str, folders: Sequence[str]) -> set[str]:
+    """Returns the names of all files in `configs/`, and beside where one was looked for."""
+    found = {
+        os.path.relpath(os.path.join(root, file), CONFIGS_DIR)
+        for root, _, files in os.walk(CONFIGS_DIR)
+        for file in files
+    }
+    for folder in folders:
+        path = os.path.join(folder, subfolder) or "."
+        if os.path.isdir(path):
+            found.update(os.path.join(subfolder, file) for file in os.listdir(path))
+    return {name for name in found if name.endswith(".gin")}
+
+
+def parse(gin_files: Sequence[str], gin_params: Sequence[str] = ()) -> None:
+    """Begins a new configuration: reads gin files with their includes, then single bindings.
+
+    Includes are looked for beside the including file, as given, and in `configs/`. The single
+    bindings see every module that any of the files imports.
+
+    Args:
+      gin_files: Paths, or names in `configs/`.
+      gin_params: Bindings such as "NUM_STEPS = 100", which override the files'.
+
+    Raises:
+      UserError: for whatever gin cannot read or does not know, with file, line, and nearest name.
+    """
+    global _parsed
+    _parsed = _Parsed()
+    gin_config.clear_config()
+    for gin_file in gin_files:
+        _parse_file(find_gin_file(gin_file), including=())
+    for gin_param in gin_params:
+        source = io.StringIO(gin_param)
+        source.name = f"--gin_param={gin_param}"
+        _parse_source(source, including=(), imports=list(_parsed.imports))
+
+
+def parse_file(path: str) -> None:
+    """Begins a new configuration out of one file, such as a run's own `config.gin`."""
+    parse([path])
+
+
+def _parse_file(path: str, *, including: tuple[str, ...]):
+    try:
+        with tf.io.gfile.GFile(path) as file:
+            source = io.StringIO(file.read())
+    except (UnicodeDecodeError, tf.errors.OpError) as error:
+        raise errors.UserError(f"gin file '{path}' cannot be read: {error}") from None
+    source.name = path
+    _parse_source(source, including=(*including, path))
+
+
+def _parse_source(source, *, including, imports=()):
+    """Reads statement by statement, as gin does, so that every mistake has its line."""
+    with gin_config._parse_scope() as context:
+        for statement in imports:
+            context.process_import(statement)
+        for statement in _statements(source):
+            where = _location(source.name, statement.location.line_num)
+            if isinstance(statement, config_parser.IncludeStatement):
+                _include(statement.filename, including=including, where=where)
+            else:
+                _apply(statement, context, where)
+        gin_config._IMPORTS.update(context.imports)
+        _parsed.imports.update((new._replace(location=None), None) for new in context.imports)
+
+
+def _statements(source) -> Iterator[Any]:
+    with _syntax_errors(source.name):
+        parser = config_parser.ConfigParser(source, gin_names.NamingDelegate())
+    while True:
+        with _syntax_errors(source.name):
+            statement = next(parser, None)
+        if statement is None:
+            return
+        yield statement
+
+
+@contextlib.contextmanager
+def _syntax_errors(name: str) -> Iterator[None]:
+    """Turns what goes wrong inside a statement into UserErrors with file and line."""
+    try:
+        yield
+    except (SyntaxError, tokenize.TokenError) as error:
+        message, location = error.args[0], error.args[1]
+        line = location[1] if isinstance(error, SyntaxError) else location[0]
+        if token := re.search(r"Failed to parse token '(.*)'", message):
+            message = f"'{token[1]}' is no value (text needs quotes, a reference @, a macro %)"
+        raise errors.UserError(f"{_location(name, line)}: cannot be read: {message}") from None
+    except errors.UserError as error:
+        message, line, *_ = *_GIN_LOCATION.split(str(error)), None
+        raise errors.UserError(f"{_location(name, line)}: {message}") from None
+
+
+def _location(name: str, line: Any) -> str:
+    if name.startswith("--"):
+        return name
+    relative = os.path.relpath(name) if os.path.isabs(name) else name
+    return f"{name if relative.startswith('..') else relative}:{line}"
+
+
+@contextlib.contextmanager
+def _located(where: str) -> Iterator[None]:
+    try:
+        yield
+    except errors.UserError as error:
+        raise errors.UserError(f"{where}: {error}") from None
+
+
+def _include(name: str, *, including: tuple[str, ...], where: str):
+    with _located(where):
+        folder = os.path.dirname(including[-1]) if including else ""
+        path = _find(name, folders=[folder, "", CONFIGS_DIR])
+        if path in including:
+            raise errors.UserError(f"a circle of includes: {' → '.join((*including, path))}")
+    _parse_file(path, including=including)
+
+
+def _apply(statement, context, where: str):
+    """Carries out one statement of a gin file."""
+    with _located(where):
+        if isinstance(statement, config_parser.ImportStatement):
+            gin_names.check_import(statement)
+            context.process_import(statement)
+        elif isinstance(statement, config_parser.BlockDeclaration):
+            gin_names.resolve(statement.selector)
+        else:
+            _bind(statement, where)
+
+
+def _bind(statement, where: str):
+    scope, selector, name = statement.scope, statement.selector, statement.arg_name
+    if name:
+        gin_names.check_parameter(selector, name)
+        binding = (scope, gin_names.resolve(selector).selector, name)
+    else:
+        binding = (f"{scope}/{selector}" if scope else selector, "gin.macro", "value")
+    for part in gin_config._iterate_flattened_values(statement.value):
+        if isinstance(part, float) and not math.isfinite(part):
+            raise errors.UserError(f"{part} is not a finite number; gin could not write it back")
+    _parsed.ledger.write(binding, statement.value, where)
+
+
+def configured(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Returns `function` with its arguments bound by the configuration.
+
+    The result takes keyword arguments, for what the command line gives: None means not given, and
+    leaves gin's binding or the function's default; text, numbers and truth values override gin's
+    binding and are saved with the configuration; other values are handed through.
+
+    Calling it raises UserError, before anything is built, for each binding that nothing can use,
+    undefined macro, value still `%gin.REQUIRED` and argument without a value; and for a ValueError
+    of a constructor that gin called, since its arguments came out of the gin files.
+    """
+
+    @functools.wraps(function)
+    def call(**given):
+        selector = _registered(function).selector
+        given = {name: value for name, value in given.items() if value is not None}
+        plain = {name: value for name, value in given.items() if isinstance(value, _PLAIN)}
+        for name, value in plain.items():
+            _parsed.ledger.write(("", selector, name), value, f"--{name}")
+        _parsed.roots[selector] = frozenset(given)
+        _refuse(gin_reach.faults(gin_reach.walk(_parsed.roots, _parsed.ledger), _parsed.ledger))
+        with _plain_errors(function.__name__):
+            handed = {name: value for name, value in given.items() if name not in plain}
+            return _registered(function).wrapper(**handed)
+
+    return call
+
+
+def arguments(function: Callable[..., Any]) -> dict[str, Any]:
+    """Returns what the configuration binds to a function's arguments, references evaluated.
+
+    For rebuilding parts of a run out of its saved `config.gin` without running it.
+    """
+    _registered(function)
+    with _plain_errors(function.__name__):
+        return gin_config.get_bindings(function)
+
+
+def _registered(function) -> gin_config.Configurable:
+    if gin_config._inverse_lookup(function) is None:
+        gin_config.external_configurable(function)
+    return gin_config._inverse_lookup(function)
+
+
+@contextlib.contextmanager
+def _plain_errors(root: str) -> Iterator[None]:
+    """Takes gin's lines about the calls off messages that are meant for the user."""
+    try:
+        yield
+    except errors.UserError as error:
+        raise errors.UserError(_GIN_CALL.split(str(error))[0]) from error.__cause__
+    except ValueError as error:
+        message, *calls = _GIN_CALL.split(str(error))
+        if not calls or calls[0] == root:
+            raise
+        places = [
+            f"\n  {where}: {gin_names.binding_name(*binding)}"
+            for binding, where in _parsed.ledger.locations.items()
+            if binding[1].endswith(f".{calls[0]}") and re.search(rf"\b{binding[2]}\b", message)
+        ]
+        raise errors.UserError(f"{calls[0]}: {message}{''.join(places)}") from error
+
+
+def _refuse(faults: Sequence[str]):
+    if faults:
+        raise errors.UserError("\n".join(faults))
+
+
+def check_all_used() -> None:
+    """Compares what was configured with what was used; to be called before the first step.
+
+    Raises:
+      UserError: naming each binding that nothing can use, that is called outside its scope only,
+        or whose argument the program always sets itself, with file and line.
+    """
+    reach = gin_reach.walk(_parsed.roots, _parsed.ledger)
+    _refuse(gin_reach.faults(reach, _parsed.ledger))
+    _refuse(gin_reach.faults_after_building(reach, _parsed.ledger))
+
+
+def operative_config() -> str:
+    """Returns gin text that gives this run again: its bindings, and defaults of what was called.
+
+    gin's operative config leaves out what has not been called yet (evaluation, while training) and
+    what the command line gave; gin's full config leaves out the defaults, which another version of
+    the code may change, and keeps what a later choice has left over. This is what both are for.
+    """
+    merged = {key: dict(values) for key, values in list(gin_config._OPERATIVE_CONFIG.items())}
+    for key, values in gin_config._CONFIG.items():
+        merged.setdefault(key, {}).update(values)
+    reached = gin_reach.walk(_parsed.roots, _parsed.ledger).keys if _parsed.roots else merged
+    return gin_config._config_str({k: _in_order(v) for k, v in merged.items() if k in reached})
+
+
+class _InOrder(dict):
+    """A dict that pprint, through which gin writes values, does not sort."""
+
+    def __repr__(self):
+        return f"{{{', '.join(f'{key!r}: {value!r}' for key, value in self.items())}}}"
+
+
+def _in_order(value: Any) -> Any:
+    if isinstance(value, dict):
+        return _InOrder((key, _in_order(part)) for key, part in value.items())
+    if type(value) in (list, tuple):
+        return type(value)(_in_order(part) for part in value)
+    return value
+
+
+def save_operative_config(model_dir: str) -> str:
+    """Writes `operative_config()` to `model_dir`/config.gin, whole or not at all; returns its path.
+
+    Raises:
+      UserError: if the directory cannot be written.
+    """
+    path = os.path.join(model_dir, CONFIG_FILE)
+    unfinished = f"{path}.{os.getpid()}.tmp"
+    text = operative_config()
+    try:
+        tf.io.gfile.makedirs(model_dir)
+        with tf.io.gfile.GFile(unfinished, "w") as file:
+            file.write(text)
+        tf.io.gfile.rename(unfinished, path, overwrite=True)
+    except tf.errors.OpError as error:
+        way_out = "choose another --model_dir"
+        raise errors.UserError(f"cannot write {path}: {error.message}; {way_out}") from None
+    return path

@@ -1,0 +1,330 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""What a folder of shards holds: splits, shard names, label map, counts, checksums.
+
+A folder looks like this; everything but the shards themselves is optional when reading:
+
+    train-00000-of-00002   TFRecord shards, uncompressed or GZIP, optionally named *.tfrecord
+    train-00001-of-00002
+    labels.txt             one class name a line; the index is the line number, from 0
+    manifest.json          per split: settings, counts, and bytes and SHA-256 of each shard
+    train-videos.csv       what became of each source video
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import itertools
+import json
+import os
+import re
+import struct
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, BinaryIO
+
+from etils import epath
+
+from official_cvrl import errors, filesystems
+
+MANIFEST_NAME = "manifest.json"
+LABELS_NAME = "labels.txt"
+FORMAT = 1
+
+_SHARD = re.compile(r"^(?P<split>.+)-(?P<index>\d{5,})-of-(?P<count>\d{5,})(\.tfrecord)?$")
+_GZIP_MAGIC = b"\x1f\x8b\x08"
+_RECORD_HEADER = 12  # uint64 length and its uint32 checksum
+_RECORD_FOOTER = 4  # uint32 checksum of the data
+_SAME_COMMAND = (
+    "run the same convert command again (it redoes only what is missing) or copy it anew"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class ShardSet:
+    """The shards of one split.
+
+    Attributes:
+      paths: the shards that hold examples, in order.
+      num_examples: over all shards.
+      label_names: class names by index; empty when the folder has no label map.
+      compression: `""` or `"GZIP"`, as `tf.data.TFRecordDataset` takes it.
+      split: the split's name.
+    """
+
+    paths: tuple[str, ...]
+    num_examples: int
+    label_names: tuple[str, ...]
+    compression: str
+    split: str
+
+
+def shard_name(split: str, *, index: int, num_shards: int) -> str:
+    """Returns the file name of a shard, such as `train-00003-of-00010`."""
+    return f"{split}-{index:05d}-of-{num_shards:05d}"
+
+
+def list_splits(data_dir: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Returns the sorted names of the splits that have shards in `data_dir`.
+
+    Raises:
+      UserError: `data_dir` is not a directory.
+    """
+    return tuple(sorted(_shards_by_split(_directory(data_dir))))
+
+
+def find_shards(data_dir: str | os.PathLike[str], split: str) -> ShardSet:
+    """Finds, checks and counts the shards of a split.
+
+    Examples are counted by the manifest where it agrees with the sizes of the shards, and by
+    walking over the records otherwise.
+
+    Args:
+      data_dir: a folder of shards.
+      split: such as `train`.
+
+    Raises:
+      UserError: there is no such directory or split, a shard is missing, empty or truncated, or
+        the records have another layout.
+    """
+    directory = _directory(data_dir)
+    shards = _complete_set(directory, split)
+    known = known_shards(directory, split)
+    counts = [_count_examples(path, known.get(path.name)) for path in shards]
+    filled = [path for path, count in zip(shards, counts, strict=True) if count]
+    if not filled:
+        raise errors.UserError(f"{directory}: the shards of split {split!r} hold no examples.")
+    compression = _common_compression(filled)
+    _check_layout(filled[0])
+    return ShardSet(
+        paths=tuple(os.fspath(path) for path in filled),
+        num_examples=sum(counts),
+        label_names=read_labels(directory),
+        compression=compression,
+        split=split,
+    )
+
+
+def _directory(data_dir: str | os.PathLike[str]) -> epath.Path:
+    directory = filesystems.openable_path(data_dir)
+    if not directory.is_dir():
+        what = "is a file, not a directory" if directory.exists() else "no such directory"
+        raise errors.UserError(
+            f"{data_dir}: {what}. Give the folder that tfrecords_tools.convert wrote (--output)."
+        )
+    return directory
+
+
+def _shards_by_split(directory: epath.Path) -> dict[str, dict[int, dict[int, epath.Path]]]:
+    """Returns split → number of shards → index → path."""
+    found: dict[str, dict[int, dict[int, epath.Path]]] = {}
+    for path in sorted(directory.iterdir()):
+        match = _SHARD.match(path.name)
+        if match:
+            by_count = found.setdefault(match["split"], {})
+            by_count.setdefault(int(match["count"]), {})[int(match["index"])] = path
+    return found
+
+
+def present_shards(
+    data_dir: str | os.PathLike[str], split: str
+) -> tuple[list[epath.Path], list[str]]:
+    """Returns the shards of a split that are there, in order, and the names of those that are not.
+
+    Raises:
+      UserError: no such directory, no shard of that split, or shards of two conversions.
+    """
+    directory = _directory(data_dir)
+    by_split = _shards_by_split(directory)
+    if split not in by_split:
+        there = ", ".join(sorted(by_split)) or "none"
+        raise errors.UserError(
+            f"{directory}: no shards of split {split!r} ({split}-00000-of-…). Splits there are: "
+            f"{there}."
+        )
+    if len(by_split[split]) > 1:
+        sizes = " and ".join(f"of-{count:05d}" for count in sorted(by_split[split]))
+        raise errors.UserError(
+            f"{directory}: split {split!r} has shards of two conversions ({sizes}); remove one."
+        )
+    ((count, by_index),) = by_split[split].items()
+    missing = [
+        shard_name(split, index=index, num_shards=count)
+        for index in range(count)
+        if index not in by_index
+    ]
+    return [by_index[index] for index in sorted(by_index)], missing
+
+
+def _complete_set(directory: epath.Path, split: str) -> list[epath.Path]:
+    paths, missing = present_shards(directory, split)
+    if missing:
+        raise errors.UserError(
+            f"{directory}: {len(missing)} of {len(paths) + len(missing)} shards of split {split!r} "
+            f"are missing, the first is {missing[0]}; {_SAME_COMMAND}."
+        )
+    return paths
+
+
+def known_shards(directory: str | os.PathLike[str], split: str) -> dict[str, Mapping[str, Any]]:
+    """Returns what the manifest says about each shard of a split, by name."""
+    entry = read_manifest(directory)["splits"].get(split, {})
+    return {shard["name"]: shard for shard in entry.get("shards", ())}
+
+
+def _count_examples(path: epath.Path, known: Mapping[str, Any] | None) -> int:
+    size = path.stat().length
+    if known is not None and known["bytes"] == size:
+        return known["num_examples"]
+    if not size:
+        raise errors.UserError(f"{path}: the shard is empty (0 bytes); {_SAME_COMMAND}.")
+    return sum(1 for _ in record_lengths(path))
+
+
+def record_lengths(path: str | os.PathLike[str]) -> Iterator[int]:
+    """Yields the number of bytes of each record of a shard without reading the records.
+
+    Raises:
+      UserError: the shard is truncated, or is not a TFRecord file.
+    """
+    path = filesystems.openable_path(path)
+    with path.open("rb") as file:
+        if compression_of(path):
+            yield from _walk(gzip.GzipFile(fileobj=file), path=path, size=None)
+        else:
+            yield from _walk(file, path=path, size=path.stat().length)
+
+
+def _walk(file: BinaryIO, *, path: epath.Path, size: int | None) -> Iterator[int]:
+    for index in itertools.count():
+        try:
+            header = file.read(_RECORD_HEADER)
+            if not header:
+                return
+            whole = len(header) == _RECORD_HEADER
+            length = struct.unpack_from("<Q", header)[0] if whole else 0
+            whole = whole and _skip(file, length + _RECORD_FOOTER, size=size)
+        except EOFError:  # A GZIP stream that stops before its end.
+            whole = False
+        except (OSError, zlib.error) as error:
+            raise errors.UserError(f"{path}: cannot be read: {error}.") from error
+        if not whole:
+            raise errors.UserError(_truncated_message(path, index=index))
+        yield length
+
+
+def _skip(file: BinaryIO, count: int, *, size: int | None) -> bool:
+    """Moves `count` bytes ahead; returns whether the file has them."""
+    if size is not None:
+        if file.tell() + count > size:
+            return False
+        file.seek(count, os.SEEK_CUR)
+        return True
+    while count:
+        chunk = file.read(min(count, 1 << 20))
+        if not chunk:
+            return False
+        count -= len(chunk)
+    return True
+
+
+def _truncated_message(path: epath.Path, *, index: int) -> str:
+    if index == 0:
+        return (
+            f"{path}: the shard is truncated within its first record, or is not a TFRecord file; "
+            f"{_SAME_COMMAND}."
+        )
+    return f"{path}: the shard is truncated: it ends within record {index}; {_SAME_COMMAND}."
+
+
+def compression_of(path: str | os.PathLike[str]) -> str:
+    """Returns `"GZIP"` or `""`, by the first bytes of a shard."""
+    with filesystems.openable_path(path).open("rb") as file:
+        return "GZIP" if file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC else ""
+
+
+def _common_compression(paths: Sequence[epath.Path]) -> str:
+    found = {path: compression_of(path) for path in paths}
+    if len(set(found.values())) > 1:
+        packed = next(path.name for path, compression in found.items() if compression)
+        plain = next(path.name for path, compression in found.items() if not compression)
+        raise errors.UserError(
+            f"{paths[0].parent}: {packed} is GZIP and {plain} is not; use one for all shards."
+        )
+    return found[paths[0]]
+
+
+def _check_layout(path: epath.Path) -> None:
+    # These two import TensorFlow, which takes seconds; who writes a manifest needs neither.
+    import tensorflow as tf
+
+    from official_cvrl import records
+
+    dataset = tf.data.TFRecordDataset(os.fspath(path), compression_type=compression_of(path))
+    try:
+        serialized = next(dataset.take(1).as_numpy_iterator())
+    except tf.errors.DataLossError as error:
+        raise errors.UserError(f"{path}: record 0 is damaged: {error.message}.") from error
+    fault = records.diagnose(serialized)
+    if fault is not None:
+        raise errors.UserError(f"{path}: record 0 cannot be read: {fault}.")
+
+
+def read_manifest(directory: str | os.PathLike[str]) -> dict[str, Any]:
+    """Returns the content of `manifest.json`, or `{"format": 1, "splits": {}}` without one.
+
+    Raises:
+      UserError: the file is not JSON, or was written by a newer version of this project.
+    """
+    path = filesystems.openable_path(directory) / MANIFEST_NAME
+    if not path.exists():
+        return {"format": FORMAT, "splits": {}}
+    try:
+        content = json.loads(path.read_text())
+        version = content["format"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise errors.UserError(
+            f"{path}: not a manifest ({error!r}); delete it, and the shards are counted instead."
+        ) from error
+    if version != FORMAT:
+        raise errors.UserError(
+            f"{path}: format {version}, but this version reads format {FORMAT}; update the package."
+        )
+    return content
+
+
+def write_split(directory: str | os.PathLike[str], *, split: str, entry: Mapping[str, Any]) -> None:
+    """Puts what is known of one split into `manifest.json`; other splits stay as they are."""
+    content = read_manifest(directory)
+    content["splits"][split] = dict(entry)
+    content["splits"] = dict(sorted(content["splits"].items()))
+    text = json.dumps(content, indent=1) + "\n"
+    write_whole(filesystems.openable_path(directory) / MANIFEST_NAME, text)
+
+
+def read_labels(directory: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Returns the class names of `labels.txt`, or nothing without one."""
+    path = filesystems.openable_path(directory) / LABELS_NAME
+    return tuple(path.read_text().splitlines()) if path.exists() else ()
+
+
+def write_labels(directory: str | os.PathLike[str], label_names: Sequence[str]) -> None:
+    """Writes `labels.txt`."""
+    text = "".join(f"{name}\n" for name in label_names)
+    write_whole(filesystems.openable_path(directory) / LABELS_NAME, text)
+
+
+def write_whole(path: epath.Path, text: str) -> None:
+    """Writes a file so that a reader sees the old content or the new, never a part."""
+    beside = partial_path(path)
+    try:
+        beside.write_text(text)
+        beside.replace(path)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def partial_path(path: epath.Path) -> epath.Path:
+    """Returns where a file grows, beside its place, until it is whole."""
+    return path.parent / f".{path.name}.partial"

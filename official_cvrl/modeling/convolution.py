@@ -1,0 +1,152 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""3-D convolution computed as 2-D convolution over 4-D activations.
+
+Clips travel through the backbone as frames, [batch * num_frames, height, width, channels]; who
+needs time is told `num_frames`. On CPUs the 2-D kernels are faster than the 3-D ones.
+"""
+
+import tensorflow as tf
+
+
+def dimension(tensor, axis):
+    """Length of one axis: an int where it is known, else a scalar int32 tensor."""
+    return tf.shape(tensor)[axis] if tensor.shape[axis] is None else tensor.shape[axis]
+
+
+def strided_length(length, stride):
+    """⌈length / stride⌉: what "same" padding leaves of `length` positions."""
+    return -(-length // stride)
+
+
+class Convolution(tf.keras.layers.Layer):
+    """A 3-D convolution without bias, padded as `tf.keras.layers.Conv3D(padding="same")`.
+
+    Its one variable, `kernel`, is [time, height, width, in, out], as in `Conv3D`.
+    """
+
+    def __init__(
+        self,
+        filters,
+        kernel_size,
+        *,
+        temporal_stride=1,
+        spatial_stride=1,
+        spatial_dilation=1,
+        kernel_initializer="VarianceScaling",
+        **kwargs,
+    ):
+        """Creates the layer.
+
+        Args:
+            filters: Number of output channels.
+            kernel_size: (time, height, width) of the kernel.
+            temporal_stride: Step between output frames.
+            spatial_stride: Step between output rows and columns.
+            spatial_dilation: Distance between the kernel's rows and columns.
+            kernel_initializer: Any Keras initializer; the default is the published code's:
+                truncated normal of variance 1 / fan-in.
+            **kwargs: Arguments of `tf.keras.layers.Layer`.
+
+        Raises:
+            ValueError: If a number is not a positive integer, or stride and dilation are both
+                above 1.
+        """
+        super().__init__(**kwargs)
+        self.filters = _positive("filters", filters)
+        if len(kernel_size) != 3:
+            raise ValueError(f"kernel_size must be (time, height, width), got {kernel_size}")
+        self.kernel_size = tuple(_positive("kernel_size", size) for size in kernel_size)
+        self.temporal_stride = _positive("temporal_stride", temporal_stride)
+        self.spatial_stride = _positive("spatial_stride", spatial_stride)
+        self.spatial_dilation = _positive("spatial_dilation", spatial_dilation)
+        if spatial_stride > 1 and spatial_dilation > 1:
+            raise ValueError(
+                "spatial_stride and spatial_dilation cannot both be above 1, got "
+                f"{spatial_stride} and {spatial_dilation}"
+            )
+        self.kernel_initializer = tf.keras.initializers.get(kernel_initializer)
+
+    def build(self, input_shape):
+        """Creates the kernel for inputs of `input_shape[-1]` channels."""
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=[*self.kernel_size, input_shape[-1], self.filters],
+            initializer=self.kernel_initializer,
+        )
+        super().build(input_shape)
+
+    def call(self, frames, num_frames):
+        """Convolves.
+
+        Args:
+            frames: [batch * num_frames, height, width, channels], floating point.
+            num_frames: Frames per clip; an int, or a scalar tensor.
+
+        Returns:
+            [batch * ⌈num_frames / temporal_stride⌉, ⌈height / spatial_stride⌉,
+            ⌈width / spatial_stride⌉, filters].
+        """
+        time, height, width = self.kernel_size
+        if time == 1:
+            return self._over_space(self._every_nth_frame(frames, num_frames), self.kernel[0])
+        if height == width == 1:
+            return self._over_time(self._every_nth_pixel(frames), num_frames)
+        kernel = tf.transpose(self.kernel, [1, 2, 0, 3, 4])
+        kernel = tf.reshape(kernel, [height, width, time * frames.shape[-1], self.filters])
+        return self._over_space(self._neighbours_as_channels(frames, num_frames), kernel)
+
+    def output_frames(self, num_frames):
+        """Frames per clip of the output, given those of the input."""
+        return strided_length(num_frames, self.temporal_stride)
+
+    def _over_space(self, frames, kernel):
+        if self.kernel_size[1:] == (1, 1):
+            return tf.nn.conv2d(self._every_nth_pixel(frames), kernel, 1, "SAME")
+        return tf.nn.conv2d(
+            frames, kernel, self.spatial_stride, "SAME", dilations=self.spatial_dilation
+        )
+
+    def _over_time(self, frames, num_frames):
+        height, width, channels = (dimension(frames, axis) for axis in (1, 2, 3))
+        rows = tf.reshape(frames, [-1, num_frames, height * width, channels])
+        rows = tf.nn.conv2d(rows, self.kernel[:, :, 0], [self.temporal_stride, 1], "SAME")
+        return tf.reshape(rows, [-1, height, width, self.filters])
+
+    def _every_nth_pixel(self, frames):
+        # Slicing first: a strided 1×1 convolution would read what it then passes over.
+        stride = self.spatial_stride
+        return frames if stride == 1 else frames[:, ::stride, ::stride]
+
+    def _every_nth_frame(self, frames, num_frames):
+        if self.temporal_stride == 1:
+            return frames
+        return as_frames(as_clips(frames, num_frames)[:, :: self.temporal_stride])
+
+    def _neighbours_as_channels(self, frames, num_frames):
+        """Puts the frames under the kernel side by side in the channels of one frame."""
+        size, stride = self.kernel_size[0], self.temporal_stride
+        span = (self.output_frames(num_frames) - 1) * stride + 1
+        padding = tf.maximum(span - 1 + size - num_frames, 0)
+        before = padding // 2
+        clips = tf.pad(
+            as_clips(frames, num_frames),
+            [[0, 0], [before, padding - before], [0, 0], [0, 0], [0, 0]],
+        )
+        taps = [clips[:, first : first + span : stride] for first in range(size)]
+        return as_frames(tf.concat(taps, axis=-1))
+
+
+def _positive(name, value):
+    if not isinstance(value, int) or value < 1:
+        raise ValueError(f"{name} must be positive integers, got {value!r}")
+    return value
+
+
+def as_clips(frames, num_frames):
+    shape = [dimension(frames, axis) for axis in (1, 2, 3)]
+    return tf.reshape(frames, [-1, num_frames, *shape])
+
+
+def as_frames(clips):
+    shape = [dimension(clips, axis) for axis in (2, 3, 4)]
+    return tf.reshape(clips, [-1, *shape])

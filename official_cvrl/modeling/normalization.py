@@ -1,0 +1,183 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""Batch normalisation whose batch can span every replica."""
+
+import tensorflow as tf
+
+
+@tf.keras.utils.register_keras_serializable(package="official_cvrl")
+class BatchNormalization(tf.keras.layers.Layer):
+    """Normalises each channel over all other axes (Ioffe and Szegedy, 2015).
+
+    In training, y = γ (x − mean) / √(variance + ε) + β with the statistics of the batch, and
+    moving ← momentum · moving + (1 − momentum) · batch. In inference, or when `trainable` is
+    False, the moving statistics take the batch's place and stay as they are.
+
+    With `synchronized`, the batch is that of all replicas; with one replica nothing has to be
+    exchanged and the fused kernel is used. The variance is the mean squared deviation, without
+    Bessel's correction, on every path: as in `tf.keras.layers.BatchNormalization` with
+    `synchronized=True`, which the published code pre-trains with, and so that the moving
+    variance does not depend on the number of replicas. (Keras's fused path, taken for 4-D and
+    5-D inputs without `synchronized`, multiplies the moving variance by n / (n − 1).)
+
+    Statistics and parameters are float32 under 16-bit policies, float64 under "float64".
+    """
+
+    def __init__(self, *, momentum=0.9, epsilon=1e-5, synchronized=True, **kwargs):
+        """Creates the layer.
+
+        Args:
+            momentum: Share of the old moving statistics that an update keeps, in [0, 1].
+            epsilon: Added to the variance, above 0.
+            synchronized: Whether the statistics are those of all replicas.
+            **kwargs: Arguments of `tf.keras.layers.Layer`.
+
+        Raises:
+            ValueError: If `momentum` or `epsilon` is out of range.
+        """
+        super().__init__(**kwargs)
+        if not 0 <= momentum <= 1:
+            raise ValueError(f"momentum must be in [0, 1], got {momentum}")
+        if not epsilon > 0:
+            raise ValueError(f"epsilon must be above 0, got {epsilon}")
+        self.momentum = momentum
+        self.epsilon = epsilon
+        self.synchronized = synchronized
+
+    @property
+    def statistics_dtype(self):
+        """The dtype of parameters, moving statistics and moments: float64 or float32."""
+        return tf.float64 if self.variable_dtype == "float64" else tf.float32
+
+    def build(self, input_shape):
+        """Creates γ, β and the moving statistics, each [channels]."""
+        channels = input_shape[-1]
+        self.gamma = self._add_parameter("gamma", channels, "ones")
+        self.beta = self._add_parameter("beta", channels, "zeros")
+        self.moving_mean = self._add_statistic("moving_mean", channels, "zeros")
+        self.moving_variance = self._add_statistic("moving_variance", channels, "ones")
+        super().build(input_shape)
+
+    def _add_parameter(self, name, channels, initializer, **kwargs):
+        # Never cast down: under a 16-bit policy the kernels below want float32 parameters.
+        return self.add_weight(
+            name=name,
+            shape=[channels],
+            dtype=self.statistics_dtype,
+            initializer=initializer,
+            experimental_autocast=False,
+            **kwargs,
+        )
+
+    def _add_statistic(self, name, channels, initializer):
+        return self._add_parameter(
+            name,
+            channels,
+            initializer,
+            trainable=False,
+            synchronization=tf.VariableSynchronization.ON_READ,
+            aggregation=tf.VariableAggregation.MEAN,
+        )
+
+    def call(self, inputs, training=False):
+        """Normalises.
+
+        Args:
+            inputs: [..., channels], floating point.
+            training: A Python bool: whether to use, and learn from, the batch's statistics.
+
+        Returns:
+            A tensor like `inputs`.
+        """
+        if not (training and self.trainable):
+            return self._normalize(inputs, self.moving_mean, self.moving_variance)
+        replica_context = self._replica_context()
+        if replica_context is not None:
+            mean, variance = self._moments_of_all_replicas(inputs, replica_context)
+            outputs = self._normalize_plainly(inputs, mean, variance)
+        elif self.statistics_dtype == tf.float64:
+            mean, variance = tf.nn.moments(inputs, self._reduced_axes(inputs))
+            outputs = self._normalize_plainly(inputs, mean, variance)
+        else:
+            outputs, mean, variance = self._normalize_with_own_moments(inputs)
+        self._update(self.moving_mean, mean)
+        self._update(self.moving_variance, variance)
+        return outputs
+
+    def _replica_context(self):
+        """The replica context to exchange moments in, or None where the batch is all here."""
+        if not self.synchronized:
+            return None
+        context = tf.distribute.get_replica_context()
+        return context if context is not None and context.num_replicas_in_sync > 1 else None
+
+    def _reduced_axes(self, inputs):
+        return list(range(inputs.shape.rank - 1))
+
+    def _moments_of_all_replicas(self, inputs, replica_context):
+        """Mean and variance over all replicas' elements, replicas weighted by what they hold."""
+        inputs = tf.cast(inputs, self.statistics_dtype)
+        axes = self._reduced_axes(inputs)
+        channels = inputs.shape[-1]
+        count = tf.cast(tf.size(inputs) // channels, inputs.dtype)
+        # One vector, so that each layer costs one exchange.
+        local_sums = tf.concat(
+            [tf.reduce_sum(inputs, axes), tf.reduce_sum(tf.square(inputs), axes), [count]], axis=0
+        )
+        sums = replica_context.all_reduce(tf.distribute.ReduceOp.SUM, local_sums)
+        mean = sums[:channels] / sums[-1]
+        mean_square = sums[channels:-1] / sums[-1]
+        # Rounding can bring the difference of two large numbers below zero.
+        return mean, tf.maximum(mean_square - tf.square(mean), 0)
+
+    def _normalize_with_own_moments(self, inputs):
+        """Outputs and moments of this replica's batch by the fused kernel."""
+        nothing = tf.zeros([0], self.statistics_dtype)
+        outputs, mean, variance = self._fused(inputs, nothing, nothing, training=True)
+        count = tf.cast(tf.size(inputs) // inputs.shape[-1], variance.dtype)
+        # The kernel applies Bessel's correction to the variance that it reports.
+        return outputs, mean, variance * (count - 1) / count
+
+    def _normalize(self, inputs, mean, variance):
+        if self.statistics_dtype == tf.float64:
+            return self._normalize_plainly(inputs, mean, variance)
+        return self._fused(inputs, mean, variance, training=False)[0]
+
+    def _normalize_plainly(self, inputs, mean, variance):
+        outputs = tf.nn.batch_normalization(
+            tf.cast(inputs, self.statistics_dtype),
+            mean,
+            variance,
+            self.beta,
+            self.gamma,
+            self.epsilon,
+        )
+        return tf.cast(outputs, inputs.dtype)
+
+    def _fused(self, inputs, mean, variance, *, training):
+        """Runs the fused kernel, which knows [batch, height, width, channels] only."""
+        # The raw op, because tf.compat.v1.nn.fused_batch_norm raises ε to 1.001e-5.
+        outputs = tf.raw_ops.FusedBatchNormV3(
+            x=inputs if inputs.shape.rank == 4 else self._as_frames(inputs),
+            scale=self.gamma,
+            offset=self.beta,
+            mean=mean,
+            variance=variance,
+            epsilon=self.epsilon,
+            is_training=training,
+        )
+        y = outputs.y if inputs.shape.rank == 4 else tf.reshape(outputs.y, tf.shape(inputs))
+        return tf.ensure_shape(y, inputs.shape), outputs.batch_mean, outputs.batch_variance
+
+    def _as_frames(self, inputs):
+        return tf.reshape(inputs, [-1, 1, 1, inputs.shape[-1]])
+
+    def _update(self, moving, value):
+        moving.assign_sub((moving - value) * tf.cast(1 - self.momentum, moving.dtype))
+
+    def get_config(self):
+        """Returns what the constructor needs to make this layer again."""
+        return super().get_config() | {
+            "momentum": self.momentum,
+            "epsilon": self.epsilon,
+            "synchronized": self.synchronized,
+        }

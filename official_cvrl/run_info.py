@@ -1,0 +1,92 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""A run's folder, read back: which data, which backbone, which clips."""
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import official_cvrl
+from official_cvrl import checkpoints, errors
+from official_cvrl.data import clip_format
+from official_cvrl.modeling import resnet_3d
+
+_NAME = "run.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class RunInfo:
+    """What a run's folder says of it, kept in run.json.
+
+    Attributes:
+        data_dir: folder of the shards it was trained on.
+        backbone: `ResNet3D.get_config()` of its backbone.
+        clip: what the model sees in evaluation; None for a run that never evaluates.
+        version: of the package that made the run.
+    """
+
+    data_dir: str
+    backbone: Mapping[str, Any]
+    clip: clip_format.ClipFormat | None
+    version: str = official_cvrl.__version__
+
+
+def write(model_dir: str, info: RunInfo) -> None:
+    """Writes run.json, whole or not at all."""
+    write_json(os.path.join(model_dir, _NAME), dataclasses.asdict(info))
+
+
+def read(model_dir: str) -> RunInfo | None:
+    """Returns what the folder's run.json says, None if there is none.
+
+    Raises:
+        UserError: the file is there but broken.
+    """
+    path = os.path.join(model_dir, _NAME)
+    if not os.path.exists(path):
+        return None
+    try:
+        with open(path, encoding="utf-8") as file:
+            content = json.load(file)
+        clip = content.pop("clip")
+        return RunInfo(clip=clip and clip_format.ClipFormat(**clip), **content)
+    except (ValueError, TypeError, KeyError) as error:
+        raise errors.UserError(f"{path} is not the description of a run: {error}") from error
+
+
+def read_trained(model_dir: str) -> RunInfo:
+    """Returns what a run's folder says, for those who need a trained model with a clip format.
+
+    Raises:
+        UserError: the folder holds no run, or one that does not say what its clips look like.
+    """
+    info = read(model_dir)
+    if info is None:
+        raise errors.UserError(
+            f"{model_dir} holds no run (no {_NAME}); give the --model_dir of a training run."
+        )
+    if info.clip is None:
+        raise errors.UserError(
+            f"{model_dir} was trained without test_input and probe_input, so the clip format of "
+            "evaluation is not known; bind one of them and run --mode=train once more."
+        )
+    return info
+
+
+def load_backbone(model_dir: str, info: RunInfo) -> tuple[resnet_3d.ResNet3D, str]:
+    """Builds a run's backbone with the weights of its newest checkpoint; names the checkpoint.
+
+    Raises:
+        UserError: there is no checkpoint, or it does not fit.
+    """
+    backbone = resnet_3d.ResNet3D.from_config(dict(info.backbone))
+    return backbone, checkpoints.load_backbone(backbone, model_dir)
+
+
+def write_json(path: str, content: Any) -> None:
+    """Writes a JSON file, whole or not at all."""
+    with open(path + ".tmp", "w", encoding="utf-8") as file:
+        json.dump(content, file, indent=2)
+        file.write("\n")
+    os.replace(path + ".tmp", path)

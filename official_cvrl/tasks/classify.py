@@ -1,0 +1,124 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""Classification: linear evaluation, fine-tuning, semi-supervised, supervised (section 4.1)."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from official_cvrl import metrics, optimizers
+from official_cvrl.data import feed as feed_lib
+from official_cvrl.objectives import weight_decay
+from official_cvrl.tasks import views
+
+
+class Classification:
+    """The task that trains a classifier on embeddings, the backbone frozen or not.
+
+    Args:
+        strategy: the strategy in whose scope this is made.
+        feed: makes the batches.
+        backbone: makes the backbone.
+        classifier: makes the classifier, given `num_classes`.
+        optimizer: makes the optimizer.
+        frozen: True trains the classifier alone, on a backbone in inference mode (linear
+            evaluation); False trains all layers.
+        decay: weight decay of the trained kernels.
+        max_clips_per_pass: clips that testing puts through the backbone at once.
+
+    Raises:
+        UserError: the data have no labels.
+    """
+
+    def __init__(
+        self,
+        *,
+        strategy: tf.distribute.Strategy,
+        feed: feed_lib.Feed,
+        backbone: Callable[[], tf.keras.Model],
+        classifier: Callable[..., tf.keras.layers.Layer],
+        optimizer: Callable[[], Any],
+        frozen: bool,
+        decay: float = 0.0,
+        max_clips_per_pass: int = 64,
+    ):
+        self._strategy, self._feed = strategy, feed
+        self.clips_per_step = feed.global_batch_size
+        self.backbone, self.classifier = backbone(), classifier(num_classes=feed.num_classes)
+        self.classifier.build([None, self.backbone.embedding_dim])
+        self.optimizer = optimizer()
+        self._frozen, self._decay = frozen, decay
+        self._max_clips_per_pass = max_clips_per_pass
+
+    def checkpoint_items(self) -> Mapping[str, Any]:
+        """Returns what a checkpoint holds."""
+        return {
+            "backbone": self.backbone,
+            "classifier": self.classifier,
+            "optimizer": self.optimizer,
+        }
+
+    def train_dataset(self, *, start_step: int):
+        """Returns the distributed labelled batches from a step on."""
+        return self._feed.batches("train", start_step=start_step)
+
+    def train_step(self, batch: Mapping[str, tf.Tensor]) -> Mapping[str, tf.Tensor]:
+        """Updates the weights once; see `pipeline.train_batches` for the batch.
+
+        Returns:
+            Scalars, means over this replica: `loss` (the sum of the next two),
+            `classification_loss`, `regularization_loss`, `accuracy`.
+        """
+        clips = views.to_float(batch["clips"])
+        variables = self._trained_variables()
+        with tf.GradientTape() as tape:
+            embeddings = self.backbone(clips, training=not self._frozen)["embedding"]
+            logits = self.classifier(embeddings, training=True)
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(batch["label"], logits)
+            classification = tf.reduce_mean(losses)
+            regularization = weight_decay.kernel_l2_loss(variables, self._decay)
+            loss = classification + tf.cast(regularization, classification.dtype)
+        optimizers.minimize(self.optimizer, tape, loss, variables)
+        hits = tf.equal(tf.argmax(logits, axis=1), batch["label"])
+        return {
+            "loss": loss,
+            "classification_loss": classification,
+            "regularization_loss": regularization,
+            "accuracy": tf.reduce_mean(tf.cast(hits, tf.float32)),
+        }
+
+    def preview(self, batch: Mapping[str, tf.Tensor]) -> Mapping[str, tf.Tensor]:
+        """Returns the first clips as film strips."""
+        return {"clips": tf.concat(tf.unstack(batch["clips"][:4], axis=1), axis=2)}
+
+    def evaluate(self) -> Mapping[str, float]:
+        """Returns top-1 and top-5 over test views, and the kNN probe of a frozen backbone."""
+        test = views.collect(
+            self._probabilities, self._feed.batches("test"), strategy=self._strategy, label="test"
+        )
+        results = {
+            f"top{k}": metrics.top_k_accuracy(test["outputs"], test["label"], k=k) for k in (1, 5)
+        }
+        if self._frozen and not self._feed.why_no_probe():
+            results |= views.knn_top1(
+                self.backbone,
+                self._feed.batches("probe_train"),
+                self._feed.batches("probe_test"),
+                strategy=self._strategy,
+                max_clips_per_pass=self._max_clips_per_pass,
+            )
+        return results
+
+    def _trained_variables(self):
+        if self._frozen:
+            return self.classifier.trainable_variables
+        return self.backbone.trainable_variables + self.classifier.trainable_variables
+
+    def _probabilities(self, test_views):
+        def probabilities(clips):
+            embeddings = self.backbone(clips, training=False)["embedding"]
+            return tf.nn.softmax(self.classifier(embeddings, training=False))
+
+        return views.mean_over_views(
+            probabilities, test_views, max_clips_per_pass=self._max_clips_per_pass
+        )

@@ -1,0 +1,132 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""Pre-training: two views of each video, attracted; all other clips repelled (section 3)."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from official_cvrl import optimizers
+from official_cvrl.data import augment, photometric
+from official_cvrl.data import feed as feed_lib
+from official_cvrl.objectives import info_nce, weight_decay
+from official_cvrl.tasks import views
+
+
+class Pretraining:
+    """The task whose step moves backbone and projection head down the contrastive loss.
+
+    Args:
+        strategy: the strategy in whose scope this is made.
+        feed: makes the batches.
+        backbone: makes the backbone.
+        projection_head: makes the projection head.
+        optimizer: makes the optimizer.
+        augmentation: what the views look like; its photometric part runs here.
+        temperature: of the loss.
+        symmetric: whether both directions count in the loss.
+        decay: weight decay of all kernels (1e-6 in the paper's runs).
+        max_clips_per_pass: clips that the kNN probe puts through the backbone at once.
+    """
+
+    def __init__(
+        self,
+        *,
+        strategy: tf.distribute.Strategy,
+        feed: feed_lib.Feed,
+        backbone: Callable[[], tf.keras.Model],
+        projection_head: Callable[[], tf.keras.layers.Layer],
+        optimizer: Callable[[], Any],
+        augmentation: augment.Augmentation,
+        temperature: float = 0.1,
+        symmetric: bool = True,
+        decay: float = 1e-6,
+        max_clips_per_pass: int = 64,
+    ):
+        self._strategy, self._feed = strategy, feed
+        self.clips_per_step = 2 * feed.global_batch_size
+        self.backbone, self.projection_head = backbone(), projection_head()
+        self.projection_head.build([None, self.backbone.embedding_dim])
+        self.optimizer = optimizer()
+        self._augmentation = augmentation
+        self._temperature, self._symmetric, self._decay = temperature, symmetric, decay
+        self._max_clips_per_pass = max_clips_per_pass
+
+    def checkpoint_items(self) -> Mapping[str, Any]:
+        """Returns what a checkpoint holds; evaluation tasks read `backbone` from it."""
+        return {
+            "backbone": self.backbone,
+            "projection_head": self.projection_head,
+            "optimizer": self.optimizer,
+        }
+
+    def train_dataset(self, *, start_step: int):
+        """Returns the distributed two-view batches from a step on."""
+        return self._feed.batches("train", start_step=start_step)
+
+    def train_step(self, batch: Mapping[str, tf.Tensor]) -> Mapping[str, tf.Tensor]:
+        """Updates the weights once; see `pipeline.two_view_batches` for the batch.
+
+        Returns:
+            Scalars, means over this replica: `loss` (the sum of the next two),
+            `contrastive_loss`, `regularization_loss`, `accuracy`, `entropy` (Figure 5).
+        """
+        clips = self._augmented(batch)
+        variables = self.backbone.trainable_variables + self.projection_head.trainable_variables
+        with tf.GradientTape() as tape:
+            embeddings = self.backbone(clips, training=True)["embedding"]
+            projections_a, projections_b = tf.split(
+                self.projection_head(embeddings, training=True), 2
+            )
+            contrast = info_nce.info_nce_loss(
+                projections_a,
+                projections_b,
+                temperature=self._temperature,
+                symmetric=self._symmetric,
+            )
+            regularization = weight_decay.kernel_l2_loss(variables, self._decay)
+            loss = contrast.loss + tf.cast(regularization, contrast.loss.dtype)
+        optimizers.minimize(self.optimizer, tape, loss, variables)
+        return {
+            "loss": loss,
+            "contrastive_loss": contrast.loss,
+            "regularization_loss": regularization,
+            "accuracy": contrast.accuracy,
+            "entropy": contrast.entropy,
+        }
+
+    def preview(self, batch: Mapping[str, tf.Tensor]) -> Mapping[str, tf.Tensor]:
+        """Returns the first pairs of views as film strips, view 1 above view 2."""
+        clips = self._augmented({name: value[:4] for name, value in batch.items()})
+        strips = tf.concat(tf.unstack(clips, axis=1), axis=2)
+        pairs = tf.concat(tf.split(strips, 2), axis=1)
+        return {"view_pairs": tf.cast(tf.round(pairs * 255.0), tf.uint8)}
+
+    def evaluate(self) -> Mapping[str, float]:
+        """Returns the kNN probe's accuracy; empty where the data cannot tell it."""
+        reason = self._feed.why_no_probe()
+        if reason:
+            print(f"No kNN probe: {reason}.", flush=True)
+            return {}
+        return views.knn_top1(
+            self.backbone,
+            self._feed.batches("probe_train"),
+            self._feed.batches("probe_test"),
+            strategy=self._strategy,
+            max_clips_per_pass=self._max_clips_per_pass,
+        )
+
+    def _augmented(self, batch):
+        """All first views, then all second views: float32 [2 * batch, num_frames, h, w, 3]."""
+        return tf.concat(
+            [
+                photometric.photometric(
+                    batch["views"][:, view],
+                    batch["seeds"][:, view],
+                    view=view,
+                    augmentation=self._augmentation,
+                )
+                for view in (0, 1)
+            ],
+            axis=0,
+        )

@@ -1,0 +1,110 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""Runs a model over test views: every video once, on any strategy, its views averaged."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from official_cvrl import metrics, progress
+
+
+def to_float(clips: tf.Tensor) -> tf.Tensor:
+    """Returns uint8 clips as float32 in [0, 1]."""
+    return tf.cast(clips, tf.float32) / 255.0
+
+
+def mean_over_views(
+    function: Callable[[tf.Tensor], tf.Tensor], views: tf.Tensor, *, max_clips_per_pass: int
+) -> tf.Tensor:
+    """Applies a function to every view and averages what it gives per video.
+
+    Args:
+        function: of clips, float32 [clips, num_frames, height, width, 3] in [0, 1], to
+            [clips, dim].
+        views: uint8 [batch, num_test_views, num_frames, height, width, 3], static shape.
+        max_clips_per_pass: bounds the memory: so many clips go through at once.
+
+    Returns:
+        [batch, dim].
+    """
+    batch, num_views = views.shape[:2]
+    clips = tf.reshape(views, [batch * num_views, *views.shape[2:]])
+    passes = [
+        function(to_float(clips[start : start + max_clips_per_pass]))
+        for start in range(0, batch * num_views, max_clips_per_pass)
+    ]
+    outputs = tf.concat(passes, axis=0)
+    return tf.reduce_mean(tf.reshape(outputs, [batch, num_views, outputs.shape[-1]]), axis=1)
+
+
+def collect(
+    function: Callable[[tf.Tensor], tf.Tensor],
+    batches: Iterable,
+    *,
+    strategy: tf.distribute.Strategy,
+    label: str,
+) -> Mapping[str, np.ndarray]:
+    """Runs a function of the views over all test batches.
+
+    Args:
+        function: of views, uint8 [batch, num_test_views, …], to outputs [batch, dim].
+        batches: of {"views", "label", "example_key", "weight"}; rows of weight 0 are padding.
+        strategy: spreads the batches over its replicas.
+        label: what the progress line says.
+
+    Returns:
+        "outputs" float32 [num_videos, dim], "label" int64 [num_videos], "example_key" int64
+        [num_videos], in the order of the batches.
+    """
+
+    def per_replica(batch):
+        outputs = tf.cast(function(batch["views"]), tf.float32)
+        return {"outputs": outputs, **{name: batch[name] for name in batch if name != "views"}}
+
+    step = tf.function(lambda batch: strategy.run(per_replica, args=(batch,)))
+    shown = progress.Progress(label=label, unit="videos")
+    parts, done = [], 0
+    for batch in batches:
+        for part in _local_parts(strategy, step(batch)):
+            kept = part.pop("weight") > 0
+            parts.append({name: values[kept] for name, values in part.items()})
+            done += int(kept.sum())
+            shown.update(done)
+    shown.close()
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def knn_top1(
+    backbone: tf.keras.Model,
+    train_batches: Iterable,
+    test_batches: Iterable,
+    *,
+    strategy: tf.distribute.Strategy,
+    max_clips_per_pass: int,
+) -> Mapping[str, float]:
+    """Classifies test videos by their nearest training embeddings, without any training.
+
+    Returns:
+        {"knn_top1": share that is right}; empty if either side has videos without a label.
+    """
+
+    def embed(views):
+        def embedding(clips):
+            return backbone(clips, training=False)["embedding"]
+
+        return mean_over_views(embedding, views, max_clips_per_pass=max_clips_per_pass)
+
+    train = collect(embed, train_batches, strategy=strategy, label="embed train")
+    test = collect(embed, test_batches, strategy=strategy, label="embed test")
+    if (train["label"] < 0).any() or (test["label"] < 0).any():
+        return {}
+    predictions = metrics.knn_predictions(train["outputs"], train["label"], test["outputs"])
+    return {"knn_top1": float(np.mean(predictions == test["label"]))}
+
+
+def _local_parts(strategy, outputs):
+    """The replicas' outputs on this host, one dict of arrays each."""
+    local = {name: strategy.experimental_local_results(values) for name, values in outputs.items()}
+    replicas = range(len(local["outputs"]))
+    return [{name: values[r].numpy() for name, values in local.items()} for r in replicas]

@@ -1,0 +1,436 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""Every gin mistake is refused by name; what is saved gives the same run again."""
+
+import importlib
+import os
+import re
+import sys
+import textwrap
+
+import pytest
+from gin import config as gin_config
+
+from official_cvrl import errors, gin_utils
+
+_TOYS = '''
+"""A toy run with the shapes of a real one: configs as instances, makers of variables uncalled."""
+
+import dataclasses
+
+import tensorflow as tf
+
+
+@dataclasses.dataclass(frozen=True)
+class Augmentation:
+    """A config that is passed as an instance."""
+
+    blur: float = 0.5
+    ranges: tuple = (0.3, 1.0)
+
+    def __post_init__(self):
+        if self.blur > 1:
+            raise ValueError(f"blur must be in [0, 1], got {self.blur}")
+
+
+def sgd(*, learning_rate, momentum=0.9):
+    return ("sgd", learning_rate, momentum)
+
+
+def lars(*, learning_rate=1.0):
+    return ("lars", learning_rate)
+
+
+class Backbone(tf.keras.layers.Layer):
+    """Makes variables, so it is passed uncalled."""
+
+    def __init__(self, depth=50, options=None, **kwargs):
+        super().__init__(**kwargs)
+        self.depth = depth
+        self.options = options
+
+
+class Task:
+    def __init__(self, *, backbone, augmentation=None, temperature=0.1, build_late=False):
+        self.augmentation = augmentation
+        self.temperature = temperature
+        self.backbone = backbone if build_late else backbone()
+
+    def build(self):
+        self.backbone = self.backbone()
+
+
+def run(*, task, model_dir="runs", num_steps=1, optimizer=None, mode="train", evaluate=None,
+        on_built=lambda: None):
+    if mode == "train" and optimizer:
+        optimizer()
+    if callable(task.backbone) and not isinstance(task.backbone, Backbone):
+        task.build()
+    on_built()
+    if mode == "fail":
+        raise RuntimeError("a programmer's mistake")
+    return dict(task=task, model_dir=model_dir, num_steps=num_steps, mode=mode, evaluate=evaluate)
+
+
+def run_stubbornly(*, maker=lars):
+    return maker(learning_rate=2.0)
+'''
+
+_GOOD = """
+    from __gin__ import dynamic_registration
+    from cvrl_toys import toys
+
+    LEARNING_RATE = 0.25
+
+    toys.run:
+        task = @pretrain/toys.Task()
+        optimizer = @toys.sgd
+        num_steps = 3
+    pretrain/toys.Task.backbone = @toys.Backbone
+    pretrain/toys.Task.augmentation = @toys.Augmentation()
+    toys.Backbone.depth = 18
+    toys.Augmentation.blur = 0.25
+    toys.sgd.learning_rate = %LEARNING_RATE
+"""
+
+
+@pytest.fixture(scope="module")
+def toys(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("modules")
+    (folder / "cvrl_toys").mkdir()
+    (folder / "cvrl_toys" / "__init__.py").write_text("")
+    (folder / "cvrl_toys" / "toys.py").write_text(_TOYS)
+    (folder / "cvrl_toys" / "needy.py").write_text("import no_such_dependency\n")
+    sys.path.insert(0, str(folder))
+    yield importlib.import_module("cvrl_toys.toys")
+    sys.path.remove(str(folder))
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch, toys):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def _write(name, text):
+    os.makedirs(os.path.dirname(name) or ".", exist_ok=True)
+    with open(name, "w") as file:
+        file.write(textwrap.dedent(text))
+    return name
+
+
+def _run(toys, *lines, params=(), **given):
+    """Parses the good file with more lines after it, and runs it as train.py does."""
+    more = "".join(f"{line}\n" for line in lines)
+    gin_utils.parse([_write("run.gin", textwrap.dedent(_GOOD) + more)], params)
+    return gin_utils.configured(toys.run)(on_built=gin_utils.check_all_used, **given)
+
+
+def _line_of(text):
+    with open("run.gin") as file:
+        return next(n for n, line in enumerate(file, start=1) if text in line)
+
+
+def test_good_file_builds_what_it_says(toys, folder):
+    result = _run(toys)
+    assert result["num_steps"] == 3
+    assert result["model_dir"] == "runs"
+    assert result["task"].backbone.depth == 18
+    assert type(result["task"].backbone) is toys.Backbone
+    assert result["task"].augmentation == toys.Augmentation(blur=0.25)
+
+
+@pytest.mark.parametrize(
+    ("lines", "wrong", "right"),
+    [
+        (["include 'fragmnt.gin'"], "fragmnt.gin", "fragment.gin"),
+        (["from cvrl_toys import toyz"], "cvrl_toys.toyz", "cvrl_toys.toys"),
+        (["import cvrl_toy"], "cvrl_toy", "cvrl_toys"),
+        (
+            ["from __gin__ import dynamic_registraton"],
+            "dynamic_registraton",
+            "dynamic_registration",
+        ),
+        (["toyz.sgd.momentum = 0.5"], "toyz", "toys"),
+        (["toys.sdg.momentum = 0.5"], "sdg", "sgd"),
+        (["toys.sdg:", "    momentum = 0.5"], "sdg", "sgd"),
+        (["toys.run.optimizer = @toys.larz"], "larz", "lars"),
+        (["toys.run.task = @toys.task()"], "task", "Task"),
+        (["toys.sgd.momentun = 0.5"], "momentun", "momentum"),
+        (["toys.sgd:", "    momentun = 0.5"], "momentun", "momentum"),
+        (["toys.Backbone.detph = 5"], "detph", "depth"),
+        (["toys.run.num_steps = %NUM_STEP", "NUM_STEPS = 3"], "NUM_STEP", "NUM_STEPS"),
+        (["LEARNING_RTE = 0.5"], "LEARNING_RTE", "LEARNING_RATE"),
+        (["pretain/toys.Task.temperature = 0.5"], "pretain/toys.Task.temperature", "pretrain"),
+        (["toys.run.num_steps = %gin.REQIRED"], "gin.REQIRED", "gin.REQUIRED"),
+        (["toys.lars.learning_rate = 0.5"], "toys.lars.learning_rate", "toys.sgd"),
+    ],
+)
+def test_mistake_is_refused_with_place_and_nearest_name(toys, folder, lines, wrong, right):
+    _write("fragment.gin", "")
+    with pytest.raises(errors.UserError) as caught:
+        _run(toys, *lines)
+    message = str(caught.value)
+    line = _line_of(wrong if lines[-1].startswith(" ") else lines[0])
+    assert f"run.gin:{line}: " in message
+    assert wrong in message
+    assert re.search(rf"Did you mean .*'{re.escape(right)}'", message), message
+    assert "\n" not in message or lines[-1] == "NUM_STEPS = 3"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("toys.run.num_steps = = 3", 1),
+        ("\ntoys.run.model_dir = somewhere", 2),
+        ("\n\ntoys.run.num_steps = [3,\n4", None),
+        ("toys.run.model_dir = 'unclosed", 1),
+        ("toys.run:\nnum_steps = 3", None),
+        ("toys.run", None),
+        ("x = 1e999", 1),
+    ],
+)
+def test_syntax_error_names_file_and_line(toys, folder, text, line):
+    with pytest.raises(errors.UserError, match=rf"bad\.gin:{line or '[0-9]+'}: \w+"):
+        gin_utils.parse([_write("bad.gin", text)])
+
+
+def test_gin_file_that_is_no_text(folder):
+    (folder / "weights.gin").write_bytes(b"\xff\xfe\x00\x80")
+    with pytest.raises(errors.UserError, match=r"weights\.gin"):
+        gin_utils.parse(["weights.gin"])
+
+
+def test_module_that_lacks_a_dependency_is_not_called_missing(toys, folder):
+    with pytest.raises(errors.UserError, match="needy cannot be imported.*no_such_dependency"):
+        _run(toys, "from cvrl_toys import needy")
+
+
+def test_file_without_dynamic_registration_is_told_so(toys, folder):
+    path = _write("old.gin", "import cvrl_toys\ncvrl_toys.no_such_thing.x = 3\n")
+    with pytest.raises(errors.UserError, match="old.gin:2: .*dynamic_registration"):
+        gin_utils.parse([path])
+
+
+def test_module_in_place_of_a_function(toys, folder):
+    with pytest.raises(errors.UserError, match="'toys' is neither a function nor a class"):
+        _run(toys, "toys.run.optimizer = @toys")
+
+
+def test_required_value_can_come_from_a_macro_a_parameter_or_the_command_line(toys, folder):
+    lines = ["toys.run.num_steps = %gin.REQUIRED", "toys.run.model_dir = %MODEL_DIR"]
+    lines += ["MODEL_DIR = %gin.REQUIRED"]
+    with pytest.raises(errors.UserError) as caught:
+        _run(toys, *lines)
+    assert f"run.gin:{_line_of(lines[0])}: toys.run.num_steps is required" in str(caught.value)
+    assert f"run.gin:{_line_of(lines[2])}: MODEL_DIR is required" in str(caught.value)
+    result = _run(toys, *lines, params=["toys.run.num_steps = 7"], model_dir="here")
+    assert (result["num_steps"], result["model_dir"]) == (7, "here")
+    assert _run(toys, *lines, params=["MODEL_DIR = 'm'"], num_steps=1)["model_dir"] == "m"
+
+
+def test_argument_without_a_value_is_named(toys, folder):
+    with pytest.raises(errors.UserError, match="toys.Task needs a value for 'backbone'"):
+        _run(toys, "toys.run.task = @other/toys.Task()")
+
+
+def test_what_a_later_choice_replaces_may_stay(toys, folder):
+    assert _run(toys, "toys.run.optimizer = @toys.lars")["num_steps"] == 3
+    assert _run(toys, params=["toys.run.optimizer = @toys.lars"])["num_steps"] == 3
+    scoped = ["pretrain/toys.Task.augmentation = @other/toys.Augmentation()"]
+    scoped += ["toys.Task.augmentation = @hidden/toys.Augmentation()"]
+    with pytest.raises(errors.UserError, match="hidden/toys.Augmentation.blur is never used"):
+        _run(toys, *scoped, "hidden/toys.Augmentation.blur = 0.1")
+
+
+def test_binding_of_what_was_replaced_before_is_refused(toys, folder):
+    late = "toys.sgd.momentum = 0.5"
+    with pytest.raises(errors.UserError, match="toys.sgd.momentum is never used") as caught:
+        _run(toys, "toys.run.optimizer = @toys.lars", late)
+    assert str(caught.value).startswith(f"run.gin:{_line_of(late)}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_bindings_of_another_mode_are_no_mistake(toys, folder):
+    result = _run(toys, "toys.run.evaluate = @eval/toys.lars", "eval/toys.lars.learning_rate = 5.0")
+    assert result["evaluate"]() == ("lars", 5.0)
+    assert _run(toys, mode="eval")["mode"] == "eval"
+
+
+def test_scope_that_is_left_before_the_call_is_refused(toys, folder):
+    scoped = "pretrain/toys.Backbone.depth = 34"
+    assert _run(toys, scoped)["task"].backbone.depth == 34
+    with pytest.raises(errors.UserError, match="pass @pretrain/toys.Backbone") as caught:
+        _run(toys, scoped, "toys.Task.build_late = True")
+    assert f"run.gin:{_line_of(scoped)}: pretrain/toys.Backbone.depth" in str(caught.value)
+    late = [scoped, "toys.Task.build_late = True", "toys.Task.backbone = @pretrain/toys.Backbone"]
+    late.append("pretrain/toys.Task.backbone = @pretrain/toys.Backbone")
+    assert _run(toys, *late)["task"].backbone.depth == 34
+
+
+def test_argument_that_the_program_sets_itself_is_refused(toys, folder):
+    text = """
+        from __gin__ import dynamic_registration
+        from cvrl_toys import toys
+        toys.run_stubbornly.maker = @toys.lars
+        toys.lars.learning_rate = 5.0
+    """
+    gin_utils.parse([_write("run.gin", text)])
+    assert gin_utils.configured(toys.run_stubbornly)() == ("lars", 2.0)
+    with pytest.raises(errors.UserError, match=r"run.gin:5: toys.lars.learning_rate .* itself"):
+        gin_utils.check_all_used()
+
+
+def test_wrong_value_is_the_users_mistake_and_has_its_place(toys, folder):
+    with pytest.raises(errors.UserError) as caught:
+        _run(toys, "toys.Augmentation.blur = 2.0")
+    line = _line_of("blur = 2.0")
+    assert str(caught.value).splitlines() == [
+        "Augmentation: blur must be in [0, 1], got 2.0",
+        f"  run.gin:{line}: toys.Augmentation.blur",
+    ]
+
+
+def test_programmers_mistake_stays_one(toys, folder):
+    with pytest.raises(RuntimeError, match="a programmer's mistake"):
+        _run(toys, mode="fail")
+
+
+def test_user_error_from_inside_keeps_its_message(toys, folder):
+    def complain():
+        raise errors.UserError("nothing there")
+
+    gin_utils.parse([_write("run.gin", _GOOD)])
+    with pytest.raises(errors.UserError) as caught:
+        gin_utils.configured(toys.run)(on_built=complain)
+    assert str(caught.value) == "nothing there"
+
+
+def test_command_line_overrides_parameters_override_files(toys, folder):
+    result = _run(
+        toys, params=["toys.run.num_steps = 8", "toys.lars.learning_rate = 1.0"][:1], mode=None
+    )
+    assert (result["num_steps"], result["mode"]) == (8, "train")
+    assert _run(toys, params=["toys.run.num_steps = 8"], num_steps=9)["num_steps"] == 9
+
+
+def test_parameter_reaches_what_only_an_include_imports(toys, folder):
+    _write("inner.gin", "from __gin__ import dynamic_registration\nimport cvrl_toys.toys as t\n")
+    result = _run(toys, "include 'inner.gin'", params=["t.Task.temperature = 0.5"])
+    assert result["task"].temperature == 0.5
+
+
+@pytest.mark.parametrize(
+    ("param", "message"),
+    [
+        ("toys.sgd.momentun = 1", "--gin_param=toys.sgd.momentun = 1: .*Did you mean 'momentum'"),
+        (
+            "toys.run.model_dir = some/where",
+            "--gin_param=.*: cannot be read: 'some' is no value",
+        ),
+        ("NUM_STEPS = 1", "--gin_param=NUM_STEPS = 1: NUM_STEPS is never used"),
+    ],
+)
+def test_wrong_parameter_is_quoted(toys, folder, param, message):
+    with pytest.raises(errors.UserError, match=message):
+        _run(toys, params=[param])
+
+
+def test_include_is_found_beside_its_file_and_mistakes_in_it_are_its_own(toys, folder):
+    _write("sub/deep/more.gin", "DEPTH = 101\n")
+    _write("sub/part.gin", "include 'deep/more.gin'\n")
+    lines = ["include 'sub/part.gin'", "toys.Backbone.depth = %DEPTH"]
+    assert _run(toys, *lines)["task"].backbone.depth == 101
+    _write("sub/deep/more.gin", "\nDEPTH = = 3\n")
+    with pytest.raises(errors.UserError, match=r"^sub/deep/more.gin:2: cannot be read"):
+        _run(toys, *lines)
+
+
+def test_circle_of_includes(toys, folder):
+    _write("run2.gin", "include 'run3.gin'")
+    _write("run3.gin", "include 'run2.gin'")
+    with pytest.raises(
+        errors.UserError, match="circle of includes: run2.gin → run3.gin → run2.gin"
+    ):
+        gin_utils.parse(["run2.gin"])
+
+
+def test_find_gin_file(folder, monkeypatch):
+    monkeypatch.setattr(gin_utils, "CONFIGS_DIR", str(folder / "configs"))
+    _write("configs/pretrain.gin", "")
+    _write("configs/paper/k400.gin", "")
+    assert gin_utils.find_gin_file("pretrain.gin") == str(folder / "configs" / "pretrain.gin")
+    assert gin_utils.find_gin_file("configs/pretrain.gin") == "configs/pretrain.gin"
+    with pytest.raises(errors.UserError, match=r"'pretrian.gin'.*Did you mean 'pretrain.gin'"):
+        gin_utils.find_gin_file("pretrian.gin")
+    with pytest.raises(errors.UserError, match=r"'papr/k400.gin'.*'paper/k400.gin'"):
+        gin_utils.find_gin_file("papr/k400.gin")
+
+
+def _in_force():
+    return {key: dict(values) for key, values in gin_config._CONFIG.items()}
+
+
+def test_saved_configuration_gives_the_same_run_again(toys, folder):
+    lines = [
+        "NESTED = {'a': (1, -2.5e-7), 'b': [True, None, 'it\\'s'], 'c': %LEARNING_RATE}",
+        "toys.Backbone.options = {'nested': %NESTED, 'maker': @eval/toys.lars, 'long': '"
+        + "many words " * 20
+        + "'}",
+        "eval/toys.lars.learning_rate = 5.0",
+        "toys.Augmentation.ranges = (0.1, 0.2)",
+        "toys.run.evaluate = [@toys.Augmentation(), {'x': @eval/toys.lars()}]",
+        "import cvrl_toys.toys as again",
+        "again.Task.temperature = 0.5",
+    ]
+    first = _run(toys, *lines, model_dir="runs/a", num_steps=4)
+    before, text = _in_force(), gin_utils.operative_config()
+    path = gin_utils.save_operative_config("runs/a")
+    gin_utils.parse_file(path)
+    after = _in_force()
+    for key, values in before.items():
+        assert repr(values) == repr({name: after[key][name] for name in values})
+    second = gin_utils.configured(toys.run)(on_built=gin_utils.check_all_used)
+    assert second["model_dir"] == "runs/a"
+    assert second["num_steps"] == 4
+    assert (
+        second["evaluate"]
+        == first["evaluate"]
+        == [toys.Augmentation(0.25, (0.1, 0.2)), {"x": ("lars", 5.0)}]
+    )
+    options, again = first["task"].backbone.options, second["task"].backbone.options
+    assert options.pop("maker")() == again.pop("maker")() == ("lars", 5.0)
+    assert options == again
+    assert gin_utils.operative_config() == text
+    assert "Augmentation.blur" in text
+    assert "sgd.momentum = 0.9" in text  # A default, written down.
+
+
+def test_saved_configuration_is_rid_of_what_was_replaced(toys, folder):
+    _run(toys, params=["toys.run.optimizer = @toys.lars"])
+    text = gin_utils.operative_config()
+    assert "sgd" not in text
+    assert "LEARNING_RATE" not in text
+    gin_utils.parse([_write("again.gin", text)])
+    gin_utils.configured(toys.run)(on_built=gin_utils.check_all_used)
+
+
+def test_arguments_rebuild_parts_of_a_saved_run(toys, folder):
+    _run(toys, model_dir="runs/a")
+    gin_utils.parse_file(gin_utils.save_operative_config("runs/a"))
+    bound = gin_utils.arguments(toys.run)
+    assert bound["task"].backbone.depth == 18
+    assert bound["optimizer"]() == ("sgd", 0.25, 0.9)
+
+
+def test_configuration_that_cannot_be_saved(toys, folder):
+    _run(toys)
+    _write("occupied", "")
+    with pytest.raises(errors.UserError, match="cannot write occupied/config.gin"):
+        gin_utils.save_operative_config("occupied")
+
+
+def test_saving_leaves_nothing_half(toys, folder):
+    _run(toys)
+    gin_utils.save_operative_config("runs/a")
+    gin_utils.save_operative_config("runs/a")
+    assert os.listdir("runs/a") == ["config.gin"]

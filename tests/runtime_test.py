@@ -1,0 +1,48 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""Strategies by name; mistakes refused by name."""
+
+import tensorflow as tf
+from absl.testing import parameterized
+
+from official_cvrl import errors, runtime
+
+
+class RuntimeTest(tf.test.TestCase, parameterized.TestCase):
+    def tearDown(self):
+        super().tearDown()
+        tf.keras.mixed_precision.set_global_policy("float32")
+
+    @parameterized.parameters(("auto", 1), ("one_device", 1), ("mirrored", 2))
+    def test_strategies_on_two_logical_cpus(self, name, replicas):
+        strategy = runtime.Runtime(strategy=name).start(seed=0)
+        self.assertEqual(strategy.num_replicas_in_sync, replicas)
+
+    def test_precision_becomes_the_policy(self):
+        runtime.Runtime(precision="mixed_bfloat16").start(seed=0)
+        self.assertEqual(tf.keras.layers.Dense(1).compute_dtype, "bfloat16")
+
+    def test_the_seed_decides_the_weights(self):
+        kernels = []
+        for seed in (1, 1, 2):
+            runtime.Runtime().start(seed=seed)
+            layer = tf.keras.layers.Dense(3)
+            layer.build([None, 3])
+            kernels.append(layer.kernel.numpy())
+        self.assertAllEqual(kernels[0], kernels[1])
+        self.assertNotAllClose(kernels[0], kernels[2])
+
+    @parameterized.parameters(
+        {"strategy": "mirored", "nearest": "mirrored"},
+        {"precision": "bfloat16", "nearest": "mixed_bfloat16"},
+    )
+    def test_unknown_names(self, nearest, **arguments):
+        with self.assertRaisesRegex(ValueError, f"{next(iter(arguments.values()))}.*{nearest}"):
+            runtime.Runtime(**arguments)
+
+    def test_a_tpu_that_is_not_there(self):
+        with self.assertRaisesRegex(errors.UserError, "No TPU named ''"):
+            runtime.Runtime(strategy="tpu").start(seed=0)
+
+
+if __name__ == "__main__":
+    tf.test.main()

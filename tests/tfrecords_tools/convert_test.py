@@ -1,0 +1,289 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""Tests of tfrecords_tools.convert: the command and the function, on real files and processes."""
+
+import errno
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from official_cvrl import errors, manifest
+from tfrecords_tools import convert, results
+
+
+def _content(folder):
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
+
+
+def _shards(folder):
+    return {name: data for name, data in _content(folder).items() if name.startswith("train-0")}
+
+
+def _convert(videos, output, **arguments):
+    arguments = {"dataset": "folder", "workers": 2, "quiet": True, **arguments}
+    return convert.convert(videos=videos, output=output, **arguments)
+
+
+@pytest.fixture(scope="module")
+def converted(tmp_path_factory, class_folders):
+    output = tmp_path_factory.mktemp("records") / "new" / "folder"
+    return output, _convert(class_folders, output)
+
+
+def test_class_folders_become_shards(converted):
+    output, summary = converted
+    shards = manifest.find_shards(output, "train")
+    assert shards.num_examples == summary.num_converted == 9
+    assert shards.label_names == summary.label_names == ("jump high", "run")
+    assert len(shards.paths) == 3
+    (split,) = summary.splits
+    assert (split.num_shards, split.num_kept) == (3, 0)
+    assert split.bytes == sum(os.path.getsize(path) for path in shards.paths)
+
+
+def test_the_report_names_every_input_with_its_reason(converted):
+    output, summary = converted
+    told = {one.path: one for one in results.read_report(output, "train")}
+    assert len(told) == 12
+    faults = {one.path: (one.status, one.reason) for one in summary.splits[0].faults}
+    assert faults["run/notes.txt"] == ("skipped", "not a video by its name (.txt)")
+    assert faults["run/empty.mp4"] == ("failed", "the file is empty (0 bytes)")
+    assert faults["run/words.mp4"][0] == "failed"
+    assert faults["run/cut.mkv"][0] == "incomplete"
+    assert set(told) - set(faults) == {
+        f"{label}/{n}.mp4" for label in ("run", "jump high") for n in range(4)
+    }
+
+
+def test_the_manifest_holds_settings_counts_and_checksums(converted):
+    output, summary = converted
+    entry = manifest.read_manifest(output)["splits"]["train"]
+    assert entry["settings"]["short_side"] == 320
+    assert entry["settings"]["dataset"] == "folder"
+    assert entry["status"] == {"converted": 8, "failed": 2, "incomplete": 1, "skipped": 1}
+    assert entry["num_videos"] == 12
+    assert sum(shard["num_examples"] for shard in entry["shards"]) == entry["num_examples"] == 9
+    assert sorted(_content(output)) == sorted(
+        [*(shard["name"] for shard in entry["shards"]), *_OTHER_FILES]
+    )
+
+
+_OTHER_FILES = ["labels.txt", "manifest.json", "train-videos.csv"]
+
+
+def test_the_summary_reads_well(converted):
+    output, summary = converted
+    text = convert.describe(summary)
+    assert text.startswith(f"{output}: 9 videos in ")
+    assert "train: 9 videos" in text
+    assert "2 failed, 1 incomplete, 1 skipped; reasons in" in text
+    assert "failed: run/empty.mp4: the file is empty (0 bytes)" in text
+
+
+class TestAgain:
+    @pytest.fixture
+    def output(self, converted, tmp_path):
+        return shutil.copytree(converted[0], tmp_path / "copy")
+
+    def test_nothing_is_done_twice(self, output, class_folders):
+        before = {path: path.stat().st_mtime_ns for path in output.glob("*-of-*")}
+        assert _convert(class_folders, output).splits[0].num_kept == 3
+        assert before == {path: path.stat().st_mtime_ns for path in output.glob("*-of-*")}
+
+    def test_missing_and_cut_shards_are_made_again_to_the_byte(self, output, class_folders):
+        before = _content(output)
+        first, second, _ = sorted(output.glob("*-of-*"))
+        first.unlink()
+        second.write_bytes(second.read_bytes()[:-1])
+        assert _convert(class_folders, output).splits[0].num_kept == 1
+        assert _content(output) == before
+
+    def test_other_settings_are_refused_with_the_difference(self, output, class_folders):
+        before = _content(output)
+        with pytest.raises(errors.UserError, match="quality 90 before and 50 now"):
+            _convert(class_folders, output, quality=50)
+        assert _content(output) == before
+
+    def test_a_repaired_video_is_taken_in(self, output, class_folders, tmp_path, write_video):
+        videos = shutil.copytree(class_folders, tmp_path / "videos")
+        write_video(videos / "run" / "empty.mp4", num_frames=6)
+        summary = _convert(videos, output)
+        assert summary.num_converted == 10
+        assert summary.splits[0].num_kept == 2
+
+    def test_another_split_must_fit_the_label_map(self, output, tmp_path, write_video):
+        write_video(tmp_path / "more" / "run" / "a.mp4")
+        summary = _convert(tmp_path / "more", output, split="test")
+        assert summary.label_names == ("jump high", "run")
+        assert manifest.list_splits(output) == ("test", "train")
+        write_video(tmp_path / "more" / "swim" / "a.mp4")
+        with pytest.raises(errors.UserError, match="label map without swim"):
+            _convert(tmp_path / "more", output, split="val")
+
+
+def test_split_folders_and_unlabelled(tmp_path, write_video):
+    for name in ("train/a/1", "train/b/2", "test/b/3"):
+        write_video(tmp_path / "videos" / f"{name}.mp4", num_frames=3)
+    summary = _convert(tmp_path / "videos", tmp_path / "out")
+    assert [(one.name, one.num_converted) for one in summary.splits] == [("test", 1), ("train", 2)]
+    assert manifest.find_shards(tmp_path / "out", "test").label_names == ("a", "b")
+    flat = _convert(tmp_path / "videos" / "train", tmp_path / "flat", unlabelled=True)
+    assert flat.label_names == ()
+    assert flat.num_converted == 2
+
+
+def test_test_fraction(class_folders, tmp_path):
+    summary = _convert(class_folders, tmp_path / "out", test_fraction=0.25)
+    counts = {one.name: one.num_converted for one in summary.splits}
+    assert counts["train"] + counts["test"] == 9
+    assert 2 <= counts["test"] <= 3
+
+
+def test_csv_with_times(tmp_path, write_video):
+    write_video(tmp_path / "videos" / "a.mp4", num_frames=20, rate=10)
+    (tmp_path / "list.csv").write_text(
+        "path,start,end,label\na.mp4,0,1,x\na.mp4,1,2,y\nb.mp4,,,x\n"
+    )
+    table = tmp_path / "list.csv"
+    summary = _convert(tmp_path / "videos", tmp_path / "out", dataset="csv", annotations=table)
+    told = {one.example_id: one for one in results.read_report(tmp_path / "out", "train")}
+    assert summary.num_converted == 2
+    assert told["a.mp4@1-2"].num_frames == 10
+    assert told["b.mp4"].reason == "no such file"
+
+
+def test_ucf101(tmp_path, write_video):
+    lists = tmp_path / "lists"
+    lists.mkdir()
+    (lists / "classInd.txt").write_text("1 Archery\n2 Bowling\n")
+    (lists / "trainlist01.txt").write_text("Bowling/v_Bowling_g08_c01.avi 2\n")
+    (lists / "testlist01.txt").write_text("Bowling/v_Bowling_g01_c01.avi\n")
+    for group in ("g08", "g01"):
+        write_video(tmp_path / "videos" / "Bowling" / f"v_Bowling_{group}_c01.avi")
+    out = tmp_path / "out"
+    summary = _convert(tmp_path / "videos", out, dataset="ucf101", annotations=lists)
+    assert summary.label_names == ("Archery", "Bowling")
+    assert {one.name: one.num_converted for one in summary.splits} == {"train": 1, "test": 1}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"dataset": "flowers"}, "--dataset=flowers is not one of folder, csv, ucf101"),
+        ({"dataset": "csv"}, "--dataset=csv needs --annotations=the table"),
+        ({"quality": 0}, "--quality=0"),
+        ({"quality": 101}, "--quality=101"),
+        ({"short_side": 1}, "--short_side=1"),
+        ({"fps": 0.0}, "--fps=0.0"),
+        ({"min_frames": 0}, "--min_frames=0"),
+        ({"workers": 0}, "--workers=0"),
+        ({"num_shards": 0}, "--num_shards=0"),
+        ({"test_fraction": -1.0}, "--test_fraction=-1.0"),
+        ({"split": "a/b"}, "--split='a/b'"),
+    ],
+)
+def test_mistakes_are_named_before_anything_is_written(class_folders, tmp_path, arguments, words):
+    with pytest.raises(errors.UserError, match=words):
+        _convert(class_folders, tmp_path / "out", **arguments)
+    assert not (tmp_path / "out").exists()
+
+
+def test_output_among_the_videos_or_impossible(class_folders, tmp_path):
+    with pytest.raises(errors.UserError, match="would be taken for videos"):
+        _convert(class_folders, class_folders / "records")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(errors.UserError, match="file: cannot be made"):
+        _convert(class_folders, tmp_path / "file")
+
+
+def test_nothing_converted_leaves_only_the_report(tmp_path):
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "videos" / "a.mp4").write_text("words")
+    (tmp_path / "videos" / "b.txt").write_text("words")
+    with pytest.raises(errors.UserError, match=r"none of the 2 videos .*a.mp4: unreadable"):
+        _convert(tmp_path / "videos", tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["train-videos.csv"]
+
+
+class TestCommand:
+    def test_exit_codes_and_streams(self, class_folders, tmp_path, capsys):
+        arguments = [f"--videos={class_folders}", f"--output={tmp_path / 'out'}", "--quiet"]
+        assert convert.main(["--dataset=folder", *arguments]) == 0
+        out, err = capsys.readouterr()
+        assert "9 videos" in out
+        assert err == ""
+        assert convert.main(["--dataset=folder", *arguments, "--quality=500"]) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err == "error: --quality=500 is out of range.\n"
+
+    def test_full_disk(self, class_folders, tmp_path, capsys):
+        (tmp_path / ".train-00001-of-00003.partial").symlink_to("/dev/full")
+        arguments = [f"--videos={class_folders}", f"--output={tmp_path}", "--quiet", "--workers=1"]
+        assert convert.main(["--dataset=folder", *arguments]) == 2
+        assert "No space left" in capsys.readouterr().err
+        assert not list(tmp_path.glob("*.partial"))
+        assert convert.main(["--dataset=folder", *arguments]) == 0
+        assert "1 kept from before" in capsys.readouterr().out
+
+    def test_unknown_options_are_refused(self, capsys):
+        with pytest.raises(SystemExit) as stopped:
+            convert.main(["--dataset=folder", "--videos=a", "--output=b", "--shrt_side=3"])
+        assert stopped.value.code == 2
+        assert "--shrt_side=3" in capsys.readouterr().err
+
+
+class TestStopped:
+    """Stops the command for certain in the middle: it waits for a named pipe."""
+
+    @pytest.fixture
+    def videos(self, tmp_path, class_folders):
+        videos = shutil.copytree(class_folders, tmp_path / "videos")
+        os.rename(videos / "run" / "2.mp4", tmp_path / "2.mp4")
+        os.mkfifo(videos / "run" / "2.mp4")
+        return videos
+
+    def _stop(self, videos, output, how):
+        command = [sys.executable, "-m", "tfrecords_tools.convert", "--dataset=folder"]
+        command += [f"--videos={videos}", f"--output={output}", "--workers=2"]
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        # Held open until the end, or the reader would see the end of the file.
+        writer = self._wait_for_reader(videos / "run" / "2.mp4", process)
+        process.send_signal(how)
+        _, told = process.communicate(timeout=60)
+        os.close(writer)
+        return process.returncode, told
+
+    def _wait_for_reader(self, pipe, process):
+        while True:
+            assert process.poll() is None
+            try:
+                return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+            except OSError as error:
+                assert error.errno == errno.ENXIO
+                time.sleep(0.05)
+
+    @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+    def test_the_same_command_goes_on_to_the_same_bytes(
+        self, videos, tmp_path, class_folders, converted, how
+    ):
+        output = tmp_path / "out"
+        code, told = self._stop(videos, output, how)
+        if how == signal.SIGINT:
+            assert code == 130
+            assert told == "stopped; the same command goes on where it was.\n"
+            assert not list(output.glob(".*.partial"))
+        for name in _shards(output):
+            assert (output / name).read_bytes() == (converted[0] / name).read_bytes()
+        assert not (output / "manifest.json").exists()
+        with pytest.raises(errors.UserError):
+            manifest.find_shards(output, "train")
+        os.remove(videos / "run" / "2.mp4")
+        os.rename(tmp_path / "2.mp4", videos / "run" / "2.mp4")
+        _convert(videos, output)
+        assert _content(output) == _content(converted[0])
+        assert not list(output.glob(".*"))

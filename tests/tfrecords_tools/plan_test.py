@@ -1,0 +1,69 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""Tests of tfrecords_tools.plan."""
+
+import pytest
+
+from official_cvrl import errors
+from tfrecords_tools import annotations, plan, video
+
+
+def _plan(output, *, num_clips=10, num_shards=None, labels=("a",), **settings):
+    clips = tuple(annotations.Clip("", f"{number}.mp4", labels[:1]) for number in range(num_clips))
+    return plan.plan_split(
+        "train",
+        annotations.Split(clips),
+        output=output,
+        label_names=labels,
+        dataset_name="folder",
+        settings=video.Settings(**settings),
+        num_shards=num_shards,
+    )
+
+
+@pytest.mark.parametrize(
+    ("num_clips", "num_shards"),
+    [(0, 1), (1, 1), (4, 1), (5, 2), (32, 8), (500, 8), (513, 9), (6400, 100)],
+)
+def test_number_of_shards(tmp_path, num_clips, num_shards):
+    specs = _plan(tmp_path, num_clips=num_clips).specs
+    assert len(specs) == num_shards
+    assert specs[-1].name == f"train-{num_shards - 1:05d}-of-{num_shards:05d}"
+
+
+@pytest.mark.parametrize("num_shards", [1, 3, 10, 12])
+def test_every_clip_is_in_one_shard_and_shards_are_even(tmp_path, num_shards):
+    specs = _plan(tmp_path, num_shards=num_shards).specs
+    names = [clip.data_path for spec in specs for clip in spec.clips]
+    assert sorted(names) == sorted(f"{number}.mp4" for number in range(10))
+    assert names != sorted(names)  # Shuffled, ...
+    again = [clip.data_path for spec in _plan(tmp_path, num_shards=1).specs for clip in spec.clips]
+    assert names == again  # ... always the same way.
+    sizes = [len(spec.clips) for spec in specs]
+    assert max(sizes) - min(sizes) <= 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"short_side": 99}, "short_side 320 before and 99 now"),
+        ({"quality": 5, "fps": 3.0}, "quality 90 before and 5 now, fps None before and 3.0 now"),
+        ({"num_clips": 9}, "videos 10 before and 9 now"),
+        ({"num_shards": 2}, "num_shards 3 before and 2 now"),
+        ({"labels": ("b",)}, "other videos or other labels"),
+    ],
+)
+def test_other_settings_are_refused_with_the_difference(tmp_path, changes, words):
+    plan.note_settings(tmp_path, _plan(tmp_path))
+    assert _plan(tmp_path).missing
+    with pytest.raises(errors.UserError, match=f"split 'train' of another conversion: {words}"):
+        _plan(tmp_path, **changes)
+
+
+def test_forget_leaves_nothing(tmp_path):
+    one = _plan(tmp_path)
+    plan.note_settings(tmp_path, one)
+    (tmp_path / one.specs[0].name).write_text("")
+    plan.forget(tmp_path, one)
+    assert [path.name for path in tmp_path.iterdir()] == [one.specs[0].name]
+    plan.forget(tmp_path, one, shards_too=True)
+    assert not list(tmp_path.iterdir())

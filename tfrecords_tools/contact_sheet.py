@@ -1,0 +1,141 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""Draws a picture of some videos of a folder of shards: a row each, frames in order of time."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator, Sequence
+
+import tensorflow as tf
+from PIL import Image, ImageDraw, ImageFont
+
+from official_cvrl import errors, filesystems, manifest, records
+
+_FRAMES = 6
+_CELL = (176, 132)  # Width and height of a frame's place, in pixels.
+_GAP = 8
+_CAPTION = 264
+_MARGIN = 20
+_TIME = 18
+_PAPER, _INK, _FAINT, _RULE = "#ffffff", "#1b1b1f", "#6b6b76", "#e4e4ea"
+_CANDIDATES = 4  # So many records are looked at for each row that is drawn.
+
+
+def draw(shard_sets: Sequence[manifest.ShardSet], path: str, *, num_videos: int = 12) -> None:
+    """Draws a contact sheet with as many classes as there are rows.
+
+    Args:
+      shard_sets: the splits to draw from.
+      path: the PNG file to write.
+      num_videos: number of rows.
+
+    Raises:
+      UserError: the picture cannot be written, or a record cannot be read.
+    """
+    rows = []
+    for shards in shard_sets:
+        share = -(-num_videos // len(shard_sets))
+        rows += [(shards, example) for example in _choose(shards, share)]
+    rows = rows[:num_videos]
+    row_height = _CELL[1] + _TIME + _GAP
+    width = 2 * _MARGIN + _CAPTION + _FRAMES * (_CELL[0] + _GAP) - _GAP
+    sheet = Image.new("RGB", (width, 2 * _MARGIN + len(rows) * row_height - _GAP), _PAPER)
+    for index, (shards, example) in enumerate(rows):
+        _draw_row(sheet, _MARGIN + index * row_height, example, shards)
+    encoded = io.BytesIO()
+    sheet.save(encoded, "PNG", optimize=True)
+    try:
+        filesystems.openable_path(path).write_bytes(encoded.getvalue())
+    except OSError as error:
+        raise errors.UserError(f"--contact_sheet={path}: cannot be written: {error}.") from error
+
+
+def _choose(shards: manifest.ShardSet, count: int) -> list[records.Example]:
+    """Returns some examples, each class in turn."""
+    by_labels: dict[tuple[int, ...], list[records.Example]] = {}
+    for example in _candidates(shards, count * _CANDIDATES):
+        by_labels.setdefault(example.labels, []).append(example)
+    turns = [(turn, key) for key in by_labels for turn in range(len(by_labels[key]))]
+    chosen = sorted(turns)[:count]
+    examples = [by_labels[key][turn] for turn, key in chosen]
+    return sorted(examples, key=lambda example: (example.labels, example.example_id))
+
+
+def _candidates(shards: manifest.ShardSet, count: int) -> Iterator[records.Example]:
+    # Shards are read side by side, so that a few records show the breadth of a large data set.
+    dataset = tf.data.Dataset.from_tensor_slices(list(shards.paths)).interleave(
+        lambda path: tf.data.TFRecordDataset(path, compression_type=shards.compression),
+        cycle_length=min(len(shards.paths), count),
+    )
+    try:
+        for serialized in dataset.take(count).as_numpy_iterator():
+            yield records.decode_example(serialized)
+    except (ValueError, tf.errors.DataLossError) as error:
+        raise errors.UserError(
+            f"a record of split {shards.split!r} cannot be read: "
+            f"{getattr(error, 'message', error)}. --check says which."
+        ) from error
+
+
+def _draw_row(
+    sheet: Image.Image, top: int, example: records.Example, shards: manifest.ShardSet
+) -> None:
+    pen = ImageDraw.Draw(sheet)
+    pen.line([(_MARGIN, top - _GAP // 2), (sheet.width - _MARGIN, top - _GAP // 2)], fill=_RULE)
+    large, small = ImageFont.load_default(17), ImageFont.load_default(13)
+    y = top + 4
+    for text, font, ink in _caption(example, shards, large=large, small=small):
+        for line in _wrap(pen, text, font, width=_CAPTION - 2 * _GAP):
+            pen.text((_MARGIN, y), line, font=font, fill=ink)
+            y += font.size + 5
+    last = len(example.frames) - 1
+    for place in range(min(_FRAMES, len(example.frames))):
+        index = round(place * last / max(1, min(_FRAMES, len(example.frames)) - 1))
+        left = _MARGIN + _CAPTION + place * (_CELL[0] + _GAP)
+        _draw_frame(sheet, (left, top), example.frames[index])
+        pen.text((left + 1, top + _CELL[1] + 2), _time(example, index), font=small, fill=_FAINT)
+
+
+def _caption(example: records.Example, shards: manifest.ShardSet, *, large, small):
+    known = shards.label_names
+    names = example.label_names or [
+        known[label] if label < len(known) else f"label {label}" for label in example.labels
+    ]
+    yield ", ".join(names) or "no label", large, _INK
+    yield os.path.basename(example.example_id) or "no name", small, _INK
+    size = f"{example.width}x{example.height}, " if example.width else ""
+    rate = f", {example.frame_rate:.4g} fps" if example.frame_rate else ""
+    yield f"{shards.split}, {size}{len(example.frames)} frames{rate}", small, _FAINT
+
+
+def _wrap(pen: ImageDraw.ImageDraw, text: str, font, *, width: int) -> Iterator[str]:
+    """Yields at most three lines; file names break anywhere."""
+    for _ in range(3):
+        length = len(text)
+        while length > 1 and pen.textlength(text[:length], font=font) > width:
+            length -= 1
+        space = text.rfind(" ", 0, length + 1) if length < len(text) else -1
+        cut = space if space > length // 2 else length
+        yield text[:cut]
+        text = text[cut:].lstrip()
+        if not text:
+            return
+
+
+def _draw_frame(sheet: Image.Image, place: tuple[int, int], jpeg: bytes) -> None:
+    try:
+        frame = Image.open(io.BytesIO(jpeg)).convert("RGB")
+    except OSError as error:
+        raise errors.UserError(f"a frame does not decode: {error}; --check says which.") from error
+    frame.thumbnail(_CELL, Image.Resampling.LANCZOS)
+    left, top = place[0], place[1] + (_CELL[1] - frame.height) // 2
+    sheet.paste(frame, (left, top))
+    edge = [(left, top), (left + frame.width - 1, top + frame.height - 1)]
+    ImageDraw.Draw(sheet).rectangle(edge, outline=_RULE)  # Else white frames vanish on the paper.
+
+
+def _time(example: records.Example, index: int) -> str:
+    if index < len(example.timestamps_us):
+        return f"{example.timestamps_us[index] / 1e6:.2f} s"
+    return f"frame {index}"

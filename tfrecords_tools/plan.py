@@ -1,0 +1,216 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""What a conversion has to do: the shards of each split, and which of them are done already."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from etils import epath
+
+from official_cvrl import errors, filesystems, manifest
+from tfrecords_tools import annotations, results, video
+
+_VIDEOS_PER_SHARD = 64
+_USEFUL_SHARDS = 8  # Enough for readers to work side by side on a small data set.
+_LEAST_VIDEOS_PER_SHARD = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class ShardSpec:
+    """All that a shard depends on.
+
+    Attributes:
+      output: the folder to write to.
+      name: the shard's file name.
+      clips: its records, in order.
+      label_names: the label map.
+      dataset_name: goes into every record.
+      settings: how frames are taken and encoded.
+      blamed: example ids that must not be decoded again, each with the reason.
+    """
+
+    output: str
+    name: str
+    clips: tuple[annotations.Clip, ...]
+    label_names: tuple[str, ...]
+    dataset_name: str
+    settings: video.Settings
+    blamed: tuple[tuple[str, str], ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class SplitPlan:
+    """What one split becomes.
+
+    Attributes:
+      name: the split.
+      settings: all that decides about the content of its shards, for the manifest.
+      specs: its shards.
+      done: results of the shards that are whole already, by name.
+      refused: inputs that are in no shard.
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+    specs: tuple[ShardSpec, ...]
+    done: Mapping[str, results.ShardResult]
+    refused: tuple[annotations.Refused, ...]
+
+    @property
+    def missing(self) -> tuple[ShardSpec, ...]:
+        """The shards that have to be written."""
+        return tuple(spec for spec in self.specs if spec.name not in self.done)
+
+
+def plan_split(
+    name: str,
+    split: annotations.Split,
+    *,
+    output: str | os.PathLike[str],
+    label_names: Sequence[str],
+    dataset_name: str,
+    settings: video.Settings,
+    num_shards: int | None,
+) -> SplitPlan:
+    """Lays out the shards of a split and finds out what is done.
+
+    Raises:
+      UserError: the output folder holds this split with other settings or other videos.
+    """
+    # Neighbours in a data set look alike; shards should not.
+    clips = sorted(split.clips, key=lambda clip: annotations.stable_order(clip.example_id))
+    count = num_shards or _default_num_shards(len(clips))
+    stated = {
+        "dataset": dataset_name,
+        **dataclasses.asdict(settings),
+        "num_shards": count,
+        "videos": len(clips),
+        "videos_and_labels_sha256": _digest(clips, label_names),
+    }
+    _refuse_other_settings(output, split=name, settings=stated)
+    specs = tuple(
+        ShardSpec(
+            output=os.fspath(output),
+            name=manifest.shard_name(name, index=index, num_shards=count),
+            clips=tuple(_slice(clips, index=index, count=count)),
+            label_names=tuple(label_names),
+            dataset_name=dataset_name,
+            settings=settings,
+        )
+        for index in range(count)
+    )
+    done = _done(output, split=name, specs=specs)
+    return SplitPlan(name, stated, specs, done, split.refused)
+
+
+def _default_num_shards(num_clips: int) -> int:
+    small = min(_USEFUL_SHARDS, -(-num_clips // _LEAST_VIDEOS_PER_SHARD))
+    return max(1, small, -(-num_clips // _VIDEOS_PER_SHARD))
+
+
+def _slice(clips: Sequence, *, index: int, count: int) -> Sequence:
+    return clips[index * len(clips) // count : (index + 1) * len(clips) // count]
+
+
+def _digest(clips: Sequence[annotations.Clip], label_names: Sequence[str]) -> str:
+    described = [[clip.example_id, *clip.labels] for clip in clips]
+    text = json.dumps([described, list(label_names)])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _refuse_other_settings(output, *, split: str, settings: Mapping[str, Any]) -> None:
+    entry = manifest.read_manifest(output)["splits"].get(split)
+    before = entry["settings"] if entry else _noted_settings(output, split)
+    if before is None or before == dict(settings):
+        return
+    names = [name for name in {**before, **settings} if before.get(name) != settings.get(name)]
+    visible = [name for name in names if not name.endswith("sha256")]
+    difference = ", ".join(
+        f"{name} {before.get(name)} before and {settings.get(name)} now" for name in visible
+    )
+    raise errors.UserError(
+        f"--output={output} holds split {split!r} of another conversion: "
+        f"{difference or 'other videos or other labels'}. "
+        f"Choose another --output, or delete the {split}-* files, {manifest.MANIFEST_NAME} and "
+        f"{results.NOTES_FOLDER} there."
+    )
+
+
+def settings_path(output: str | os.PathLike[str], split: str) -> epath.Path:
+    """Returns where the settings of an unfinished split are noted."""
+    return filesystems.openable_path(output) / results.NOTES_FOLDER / f"{split}.settings.json"
+
+
+def _noted_settings(output, split: str) -> dict[str, Any] | None:
+    try:
+        return json.loads(settings_path(output, split).read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def note_settings(output: str | os.PathLike[str], plan: SplitPlan) -> None:
+    """Notes the settings before the first shard is written, for runs that go on later."""
+    path = settings_path(output, plan.name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    manifest.write_whole(path, json.dumps(dict(plan.settings)))
+
+
+def forget(output: str | os.PathLike[str], plan: SplitPlan, *, shards_too: bool = False) -> None:
+    """Removes the notes about a split, once the manifest tells the same."""
+    folder = filesystems.openable_path(output)
+    for spec in plan.specs:
+        results.remove_note(output, spec.name)
+        if shards_too:
+            (folder / spec.name).unlink(missing_ok=True)
+    settings_path(output, plan.name).unlink(missing_ok=True)
+    notes = folder / results.NOTES_FOLDER
+    if notes.exists() and not any(notes.iterdir()):
+        notes.rmdir()
+
+
+def _done(output, *, split: str, specs: Sequence[ShardSpec]) -> dict[str, results.ShardResult]:
+    finished = _finished(output, split)
+    done = {}
+    for spec in specs:
+        result = results.read_note(output, spec.name) or finished.get(spec.name)
+        if (
+            result is not None
+            and _is_whole(output, result)
+            and not _worth_another_try(spec, result)
+        ):
+            done[spec.name] = result
+    return done
+
+
+def _finished(output, split: str) -> dict[str, results.ShardResult]:
+    """Returns what the manifest and the report of a finished split say about its shards."""
+    entry = manifest.read_manifest(output)["splits"].get(split)
+    videos: dict[str, list[results.VideoResult]] = {}
+    for one in results.read_report(output, split) if entry else ():
+        videos.setdefault(one.shard, []).append(one)
+    return {
+        shard["name"]: results.ShardResult(**shard, videos=tuple(videos.get(shard["name"], ())))
+        for shard in (entry["shards"] if entry else ())
+    }
+
+
+def _is_whole(output, result: results.ShardResult) -> bool:
+    shard = filesystems.openable_path(output) / result.name
+    return shard.exists() and shard.stat().length == result.bytes
+
+
+def _worth_another_try(spec: ShardSpec, result: results.ShardResult) -> bool:
+    """Returns whether a video that failed has been replaced since."""
+    clips = {clip.example_id: clip for clip in spec.clips}
+    told = {one.example_id: one for one in result.videos}
+    if set(clips) != set(told):
+        return True
+    return any(
+        one.status == results.FAILED and one.source_bytes != clips[name].source_bytes()
+        for name, one in told.items()
+    )

@@ -1,0 +1,155 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""Writes one shard out of its specification: the same specification gives the same bytes.
+
+A shard appears under its name only when it is whole; then a note beside it says what it holds, so
+that a run that was stopped at any moment goes on where it was.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Callable
+
+import tensorflow as tf
+from etils import epath
+
+from official_cvrl import filesystems, manifest, records
+from tfrecords_tools import annotations, plan, results, video
+
+CANNOT_WRITE = (OSError, tf.errors.OpError)  # What `write_shard` raises.
+
+_CHUNK = 1 << 22
+_MICROSECONDS = 1_000_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Watch:
+    """Whom to tell how far a shard is.
+
+    Attributes:
+      on_start: called with a clip's position before it is opened.
+      on_frame: called after every decoded frame.
+      on_end: called when a clip is in the shard or in the report.
+    """
+
+    on_start: Callable[[int], None] = lambda position: None
+    on_frame: Callable[[], None] = lambda: None
+    on_end: Callable[[], None] = lambda: None
+
+
+_NOBODY = Watch()
+
+
+def write_shard(spec: plan.ShardSpec, *, watch: Watch = _NOBODY) -> results.ShardResult:
+    """Decodes the clips of a shard and writes it; broken videos are reported, not raised.
+
+    Raises:
+      OSError, tf.errors.OpError: the shard cannot be written; nothing of it is left.
+    """
+    shard = filesystems.openable_path(spec.output) / spec.name
+    partial = manifest.partial_path(shard)
+    try:
+        videos = _write_clips(partial, spec, watch=watch)
+        result = results.ShardResult(
+            name=spec.name,
+            num_examples=sum(bool(one.num_frames) for one in videos),
+            bytes=partial.stat().length,
+            sha256=sha256(partial),
+            videos=tuple(videos),
+        )
+        partial.replace(shard)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    results.write_note(spec.output, result)
+    return result
+
+
+def sha256(path: epath.Path) -> str:
+    """Returns the checksum of a file, in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _write_clips(
+    path: epath.Path, spec: plan.ShardSpec, *, watch: Watch
+) -> list[results.VideoResult]:
+    blamed = dict(spec.blamed)
+    told = []
+    with tf.io.TFRecordWriter(os.fspath(path)) as writer:
+        for position, clip in enumerate(spec.clips):
+            watch.on_start(position)
+            try:
+                if clip.example_id in blamed:
+                    raise video.VideoError(blamed[clip.example_id])
+                encoded = _read(clip, spec, watch=watch)
+            except video.VideoError as error:
+                told.append(_failed(clip, spec, reason=str(error)))
+            else:
+                writer.write(_encode(encoded, clip, spec))
+                told.append(_converted(encoded, clip, spec))
+            watch.on_end()
+    return told
+
+
+def _read(clip: annotations.Clip, spec: plan.ShardSpec, *, watch: Watch) -> video.EncodedVideo:
+    try:
+        return video.read_video(
+            clip.path,
+            settings=spec.settings,
+            start_us=clip.start_us,
+            end_us=clip.end_us,
+            on_frame=watch.on_frame,
+        )
+    except (MemoryError, video.VideoError):
+        raise
+    except Exception as error:  # No file, however odd, may end the run of a hundred thousand.
+        raise video.VideoError(f"unexpected {type(error).__name__}: {error}") from error
+
+
+def _encode(encoded: video.EncodedVideo, clip: annotations.Clip, spec: plan.ShardSpec) -> bytes:
+    return records.encode_example(
+        encoded.frames,
+        height=encoded.height,
+        width=encoded.width,
+        frame_rate=encoded.frame_rate,
+        timestamps_us=encoded.timestamps_us,
+        labels=[spec.label_names.index(label) for label in clip.labels],
+        label_names=clip.labels,
+        example_id=clip.example_id,
+        data_path=clip.data_path,
+        start_us=clip.start_us,
+        end_us=encoded.end_us,
+        dataset_name=spec.dataset_name,
+    )
+
+
+def _converted(
+    encoded: video.EncodedVideo, clip: annotations.Clip, spec: plan.ShardSpec
+) -> results.VideoResult:
+    return dataclasses.replace(
+        _failed(clip, spec, reason=encoded.fault),
+        status=results.INCOMPLETE if encoded.fault else results.CONVERTED,
+        num_frames=len(encoded.frames),
+        height=encoded.height,
+        width=encoded.width,
+        frame_rate=round(encoded.frame_rate, 3),
+        seconds=round((encoded.end_us - encoded.timestamps_us[0]) / _MICROSECONDS, 3),
+    )
+
+
+def _failed(clip: annotations.Clip, spec: plan.ShardSpec, *, reason: str) -> results.VideoResult:
+    return results.VideoResult(
+        path=clip.data_path,
+        example_id=clip.example_id,
+        status=results.FAILED,
+        reason=reason,
+        labels="|".join(clip.labels),
+        shard=spec.name,
+        source_bytes=clip.source_bytes(),
+    )

@@ -1,0 +1,64 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""Trains and evaluates what a gin file describes: python train.py --gin_file=pretrain.gin."""
+
+import os
+import sys
+
+from absl import app, flags
+
+from official_cvrl import errors, experiment, gin_utils, trainer
+
+_GIN_FILE = flags.DEFINE_multi_string(
+    "gin_file", [], "Configuration; looked for here and in configs/. Repeat it to add overrides."
+)
+_GIN_PARAM = flags.DEFINE_multi_string(
+    "gin_param", [], "One binding that overrides the files, such as 'Loop.train_steps = 100'."
+)
+_MODE = flags.DEFINE_enum(
+    "mode", "train_and_eval", experiment.MODES, "What to do with the model in --model_dir."
+)
+_MODEL_DIR = flags.DEFINE_string(
+    "model_dir", "", "Folder of the run. Default: runs/DATA/GIN_FILE, with DATA=embedded."
+)
+_DATA_DIR = flags.DEFINE_string(
+    "data_dir", "", "Folder of shards made by tfrecords_tools.convert. Default: embedded data."
+)
+
+
+def main(unused_argv):
+    """Runs the experiment; returns the exit code."""
+    try:
+        results = _run()
+    except errors.UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except trainer.Interrupted as interruption:
+        print(f"Interrupted: {interruption}. The same command goes on from there.", file=sys.stderr)
+        return interruption.exit_code
+    for name, value in results.items():
+        print(f"{name}: {value:.4f}")
+    return 0
+
+
+def _run():
+    gin_utils.parse(_GIN_FILE.value, _GIN_PARAM.value)
+    model_dir = _MODEL_DIR.value or _default_model_dir()
+
+    def on_built():
+        gin_utils.check_all_used()
+        gin_utils.save_operative_config(model_dir)
+
+    print(f"Run folder: {model_dir} (tensorboard --logdir={model_dir})", flush=True)
+    return gin_utils.configured(experiment.run)(
+        mode=_MODE.value, model_dir=model_dir, data_dir=_DATA_DIR.value, on_built=on_built
+    )
+
+
+def _default_model_dir():
+    data = os.path.basename(os.path.abspath(_DATA_DIR.value)) if _DATA_DIR.value else "embedded"
+    stem = os.path.splitext(os.path.basename(_GIN_FILE.value[-1]))[0]
+    return os.path.join("runs", data, stem)
+
+
+if __name__ == "__main__":
+    app.run(main)
