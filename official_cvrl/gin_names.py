@@ -73,11 +73,12 @@ def parameters(target: Any) -> dict[str, inspect.Parameter] | None:
     return None
 
 
-def check_parameter(selector: str, name: str) -> None:
+def check_parameter(configurable: gin_config.Configurable, name: str) -> None:
     """Raises UserError unless the configurable takes an argument of that name."""
-    known = parameters(resolve(selector).wrapped)
+    known = parameters(configurable.wrapped)
     if known is not None and name not in known:
-        raise errors.UserError(f"{selector} has no parameter '{name}'.{nearest(name, known)}")
+        owner = short_name(configurable.selector)
+        raise errors.UserError(f"{owner} has no parameter '{name}'.{nearest(name, known)}")
 
 
 def check_import(statement: config_parser.ImportStatement) -> None:
@@ -111,8 +112,14 @@ def _siblings(module: str) -> list[str]:
     return [f"{parent}{'.' if parent else ''}{found.name}" for found in pkgutil.iter_modules(path)]
 
 
-def resolve(selector: str) -> gin_config.Configurable:
+def resolve(selector: str, *, short_names: bool = False) -> gin_config.Configurable:
     """Returns gin's entry for a name as written in the file that is being read.
+
+    Args:
+      selector: The name, without scopes.
+      short_names: Whether a name without its module will do if only one thing in use has it. It
+        does on the command line, where the modules are those of the files; a file names modules,
+        so that it can be read alone.
 
     Raises:
       UserError: if the name stands for nothing that can be configured.
@@ -122,6 +129,9 @@ def resolve(selector: str) -> gin_config.Configurable:
         return _resolve_registered(selector)
     symbol, *rest = selector.split(".")
     if symbol not in context._symbol_table:
+        found = gin_config._REGISTRY.get_all_matches(selector) if short_names else []
+        if len(found) == 1:
+            return found[0]
         near = nearest(symbol, [name for name in context._symbol_table if name != "gin"])
         raise errors.UserError(f"'{selector}': no import of this file provides '{symbol}'.{near}")
     value, so_far = context._symbol_table[symbol], symbol
@@ -153,7 +163,20 @@ def _resolve_registered(selector: str) -> gin_config.Configurable:
 class NamingDelegate(gin_config.ParserDelegate):
     """gin's maker of references, with our message for a name that stands for nothing."""
 
+    def __init__(self, *, short_names: bool = False):
+        super().__init__()
+        self._short_names = short_names
+
     def configurable_reference(self, scoped_selector, evaluate):
         """See base class."""
-        resolve(scoped_selector.rsplit("/", 1)[-1])
-        return super().configurable_reference(scoped_selector, evaluate)
+        scope, slash, selector = scoped_selector.rpartition("/")
+        found = resolve(selector, short_names=self._short_names)
+        if self._short_names and found.import_source:
+            selector = _full_name(*found.import_source)
+        return super().configurable_reference(f"{scope}{slash}{selector}", evaluate)
+
+
+def _full_name(statement: config_parser.ImportStatement, name: str) -> str:
+    """Returns the name of something within a file that has this import statement."""
+    by_name = statement.is_from or statement.alias
+    return f"{statement.bound_name() if by_name else statement.module}.{name}"

@@ -89,11 +89,11 @@ def parse(gin_files: Sequence[str], gin_params: Sequence[str] = ()) -> None:
     """Begins a new configuration: reads gin files with their includes, then single bindings.
 
     Includes are looked for beside the including file, as given, and in `configs/`. The single
-    bindings see every module that any of the files imports.
+    bindings see every module that any of the files imports, and may leave the module out.
 
     Args:
       gin_files: Paths, or names in `configs/`.
-      gin_params: Bindings such as "NUM_STEPS = 100", which override the files'.
+      gin_params: Bindings that override the files', such as "NUM_STEPS = 100" or "run.seed = 1".
 
     Raises:
       UserError: for whatever gin cannot read or does not know, with file, line, and nearest name.
@@ -106,7 +106,7 @@ def parse(gin_files: Sequence[str], gin_params: Sequence[str] = ()) -> None:
     for gin_param in gin_params:
         source = io.StringIO(gin_param)
         source.name = f"--gin_param={gin_param}"
-        _parse_source(source, including=(), imports=list(_parsed.imports))
+        _parse_source(source, imports=list(_parsed.imports), short_names=True)
 
 
 def parse_file(path: str) -> None:
@@ -124,24 +124,24 @@ def _parse_file(path: str, *, including: tuple[str, ...]):
     _parse_source(source, including=(*including, path))
 
 
-def _parse_source(source, *, including, imports=()):
+def _parse_source(source, *, including=(), imports=(), short_names=False):
     """Reads statement by statement, as gin does, so that every mistake has its line."""
     with gin_config._parse_scope() as context:
         for statement in imports:
             context.process_import(statement)
-        for statement in _statements(source):
+        for statement in _statements(source, gin_names.NamingDelegate(short_names=short_names)):
             where = _location(source.name, statement.location.line_num)
             if isinstance(statement, config_parser.IncludeStatement):
                 _include(statement.filename, including=including, where=where)
             else:
-                _apply(statement, context, where)
+                _apply(statement, context, where, short_names)
         gin_config._IMPORTS.update(context.imports)
         _parsed.imports.update((new._replace(location=None), None) for new in context.imports)
 
 
-def _statements(source) -> Iterator[Any]:
+def _statements(source, delegate) -> Iterator[Any]:
     with _syntax_errors(source.name):
-        parser = config_parser.ConfigParser(source, gin_names.NamingDelegate())
+        parser = config_parser.ConfigParser(source, delegate)
     while True:
         with _syntax_errors(source.name):
             statement = next(parser, None)
@@ -190,23 +190,24 @@ def _include(name: str, *, including: tuple[str, ...], where: str):
     _parse_file(path, including=including)
 
 
-def _apply(statement, context, where: str):
+def _apply(statement, context, where: str, short_names: bool):
     """Carries out one statement of a gin file."""
     with _located(where):
         if isinstance(statement, config_parser.ImportStatement):
             gin_names.check_import(statement)
             context.process_import(statement)
         elif isinstance(statement, config_parser.BlockDeclaration):
-            gin_names.resolve(statement.selector)
+            gin_names.resolve(statement.selector, short_names=short_names)
         else:
-            _bind(statement, where)
+            _bind(statement, where, short_names)
 
 
-def _bind(statement, where: str):
+def _bind(statement, where: str, short_names: bool):
     scope, selector, name = statement.scope, statement.selector, statement.arg_name
     if name:
-        gin_names.check_parameter(selector, name)
-        binding = (scope, gin_names.resolve(selector).selector, name)
+        configurable = gin_names.resolve(selector, short_names=short_names)
+        gin_names.check_parameter(configurable, name)
+        binding = (scope, configurable.selector, name)
     else:
         binding = (f"{scope}/{selector}" if scope else selector, "gin.macro", "value")
     for part in gin_config._iterate_flattened_values(statement.value):

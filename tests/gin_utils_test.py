@@ -319,6 +319,15 @@ def test_parameter_reaches_what_only_an_include_imports(toys, folder):
     assert result["task"].temperature == 0.5
 
 
+def test_parameter_may_leave_the_module_out(toys, folder):
+    params = ["run.num_steps = 5", "pretrain/Task.backbone = @pretrain/Backbone"]
+    result = _run(toys, params=[*params, "Backbone.depth = 101", "run.optimizer = @toys.lars"])
+    assert result["num_steps"] == 5
+    assert result["task"].backbone.depth == 101
+    with pytest.raises(errors.UserError, match="no import of this file provides 'run'"):
+        _run(toys, "run.num_steps = 5")
+
+
 @pytest.mark.parametrize(
     ("param", "message"),
     [

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import argparse
 import collections
-import dataclasses
 import os
 import sys
 import time
@@ -15,7 +14,7 @@ import tqdm
 
 from official_cvrl import errors, filesystems, manifest
 from tfrecords_tools import annotations as annotation_files
-from tfrecords_tools import engines, plan, results, video
+from tfrecords_tools import engines, plan, results, summary, video
 
 _DESCRIPTION = """\
 Converts videos to TFRecord shards of JPEG frames.
@@ -45,53 +44,6 @@ exit code: 0 if at least one video was converted, 2 if the command or the data i
 130 if stopped by Ctrl-C.
 """
 
-_LISTED_FAULTS = 10
-
-
-@dataclasses.dataclass(frozen=True)
-class SplitSummary:
-    """What became of one split.
-
-    Attributes:
-      name: the split.
-      num_converted: videos that are in a shard, those with lost frames included.
-      num_frames: over all records.
-      num_shards: files.
-      num_kept: of these, how many an earlier run had written.
-      bytes: over all shards.
-      faults: videos that are incomplete, failed or skipped.
-    """
-
-    name: str
-    num_converted: int
-    num_frames: int
-    num_shards: int
-    num_kept: int
-    bytes: int
-    faults: tuple[results.VideoResult, ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class Summary:
-    """What a conversion did.
-
-    Attributes:
-      output: the folder of the shards.
-      splits: what became of each split.
-      label_names: the label map.
-      seconds: how long it took.
-    """
-
-    output: str
-    splits: tuple[SplitSummary, ...]
-    label_names: tuple[str, ...]
-    seconds: float
-
-    @property
-    def num_converted(self) -> int:
-        """Videos that are in a shard."""
-        return sum(split.num_converted for split in self.splits)
-
 
 def convert(
     *,
@@ -110,7 +62,7 @@ def convert(
     min_frames: int = video.Settings.min_frames,
     workers: int | None = None,
     quiet: bool = False,
-) -> Summary:
+) -> summary.Summary:
     """Converts videos to shards; what the command does, as a function.
 
     Worker processes import the main module again, so a script that calls this needs the usual
@@ -167,7 +119,7 @@ def convert(
         splits = _finish(plans, written, output, label_names=label_names)
     except OSError as error:
         raise errors.UserError(f"--output={output}: cannot be written: {error}.") from error
-    return Summary(os.fspath(output), splits, label_names, time.monotonic() - started)
+    return summary.Summary(os.fspath(output), splits, label_names, time.monotonic() - started)
 
 
 def _check_numbers(settings: video.Settings, *, num_shards: int | None, workers: int) -> None:
@@ -253,7 +205,7 @@ def _write_missing(
 
 def _finish(
     plans: Sequence[plan.SplitPlan], written, output, *, label_names: Sequence[str]
-) -> tuple[SplitSummary, ...]:
+) -> tuple[summary.SplitSummary, ...]:
     shards = {one.name: [{**one.done, **written}[spec.name] for spec in one.specs] for one in plans}
     reports = {one.name: _report(one, shards[one.name]) for one in plans}
     for name, videos in reports.items():
@@ -268,7 +220,18 @@ def _finish(
         entry = _manifest_entry(one, shards[one.name], reports[one.name])
         manifest.write_split(output, split=one.name, entry=entry)
         plan.forget(output, one)
-    return tuple(_summary(one, shards[one.name], reports[one.name]) for one in plans)
+    return tuple(
+        summary.SplitSummary(
+            name=one.name,
+            num_converted=sum(shard.num_examples for shard in shards[one.name]),
+            num_frames=sum(each.num_frames for each in reports[one.name]),
+            num_shards=len(shards[one.name]),
+            num_kept=len(one.done),
+            bytes=sum(shard.bytes for shard in shards[one.name]),
+            faults=tuple(each for each in reports[one.name] if each.status != results.CONVERTED),
+        )
+        for one in plans
+    )
 
 
 def _report(
@@ -308,49 +271,6 @@ def _manifest_entry(one: plan.SplitPlan, shards, videos) -> dict:
             for shard in shards
         ],
     }
-
-
-def _summary(one: plan.SplitPlan, shards, videos) -> SplitSummary:
-    return SplitSummary(
-        name=one.name,
-        num_converted=sum(shard.num_examples for shard in shards),
-        num_frames=sum(each.num_frames for each in videos),
-        num_shards=len(shards),
-        num_kept=len(one.done),
-        bytes=sum(shard.bytes for shard in shards),
-        faults=tuple(each for each in videos if each.status != results.CONVERTED),
-    )
-
-
-def describe(summary: Summary) -> str:
-    """Returns a summary in words, for a person."""
-    lines = [f"{summary.output}: {summary.num_converted} videos in {summary.seconds:.1f} s"]
-    if summary.label_names:
-        lines[0] += f", {len(summary.label_names)} classes"
-    for split in summary.splits:
-        kept = f" ({split.num_kept} kept from before)" if split.num_kept else ""
-        lines.append(
-            f"  {split.name}: {split.num_converted} videos, {split.num_frames} frames, "
-            f"{split.num_shards} shards{kept}, {split.bytes / 1e6:.1f} MB"
-        )
-        lines += _describe_faults(split, summary.output)
-    return "\n".join(lines)
-
-
-def _describe_faults(split: SplitSummary, output: str) -> list[str]:
-    if not split.faults:
-        return []
-    counts = collections.Counter(one.status for one in split.faults)
-    words = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
-    report = os.fspath(results.report_path(output, split.name))
-    lines = [f"    {words}; reasons in {report}:"]
-    # Failed before incomplete before skipped: what is lost comes first.
-    order = [results.FAILED, results.INCOMPLETE, results.SKIPPED]
-    faults = sorted(split.faults, key=lambda one: (order.index(one.status), one.path))
-    lines += [f"      {one.status}: {one.path}: {one.reason}" for one in faults[:_LISTED_FAULTS]]
-    if len(faults) > _LISTED_FAULTS:
-        lines.append(f"      … and {len(faults) - _LISTED_FAULTS} more")
-    return lines
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -409,7 +329,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
     options = _parser().parse_args(arguments)
     try:
-        print(describe(convert(**vars(options))))
+        print(summary.describe(convert(**vars(options))))
     except errors.UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

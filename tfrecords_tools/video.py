@@ -193,17 +193,20 @@ def _part(
 def _seek(
     container: av.container.InputContainer, stream: av.video.stream.VideoStream, start_us: int
 ) -> None:
-    """Moves to the last key frame before `start_us`, or stays at the start where that fails."""
-    origin = stream.start_time or 0
-    offset = origin + int(start_us / _MICROSECONDS / stream.time_base)
-    try:
+    """Moves to a key frame before `start_us`, or stays at the beginning where that fails."""
+    if stream.start_time is None:
+        return  # Times are then counted from the first frame, which a seek would leave out.
+    offset = stream.start_time + int(start_us / _MICROSECONDS / stream.time_base)
+    with _open(container.name) as probe:
+        try:
+            probed = _video_stream(probe)
+            probe.seek(offset, stream=probed)
+            first = next(_decode(probe, probed, faults=[]), None)
+        except (av.FFmpegError, OSError):
+            return
+    # Without an index, or with a wrong one, a seek lands too late or nowhere.
+    if first is not None and first.pts is not None and first.pts <= offset:
         container.seek(offset, stream=stream)
-        first = next(_timed(container, stream, faults=[]), None)
-        # Without an index, or with a wrong one, the seek lands too late or nowhere.
-        landed = first is not None and first[0] <= start_us
-        container.seek(offset if landed else origin, stream=stream)
-    except (av.FFmpegError, OSError):
-        return
 
 
 def _timed(

@@ -3,6 +3,10 @@
 
 import dataclasses
 import json
+import os
+
+# Where a SavedModel keeps the format it was exported with.
+SERVED_FILE = os.path.join("assets.extra", "clip.json")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -65,7 +65,9 @@ def _jitter(clips, draws, d, a):
         grey = tf.image.rgb_to_grayscale(clips)
         saturated = grey + (clips - grey) * factor(d[7], a.saturation)
         hue = _hue(clips, (2 * draws[:, 8] - 1) * a.hue)
-        clips = tf.where(which == 0, bright, tf.where(which == 1, contrast, tf.where(which == 2, saturated, hue)))
+        clips = tf.where(
+            which == 0, bright, tf.where(which == 1, contrast, tf.where(which == 2, saturated, hue))
+        )
         clips = tf.clip_by_value(clips, 0.0, 1.0)
     return clips
 
@@ -94,7 +96,8 @@ def _blur(clips, sigma, largest):
         length = clips.shape[axis]
         clips = tf.add_n(
             [
-                tf.gather(padded, tf.range(i, i + length), axis=axis) * kernel[:, i, None, None, None, None]
+                tf.gather(padded, tf.range(i, i + length), axis=axis)
+                * kernel[:, i, None, None, None, None]
                 for i in range(2 * radius + 1)
             ]
         )

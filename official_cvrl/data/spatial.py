@@ -29,9 +29,7 @@ def random_crop_resize_flip(
         tf.random.stateless_uniform([], s + 1) < augmentation.flip_probability
         for s in tf.unstack(seeds)
     ]
-    frames = [
-        _decode_window(encoded[i], windows[i % draws], crop_size) for i in range(num_frames)
-    ]
+    frames = [_decode_window(encoded[i], windows[i % draws], crop_size) for i in range(num_frames)]
     if draws == 1:
         clip = tf.stack(frames)
         return tf.where(flips[0], tf.reverse(clip, [2]), clip)
@@ -73,15 +71,17 @@ def test_crops(frames: tf.Tensor, *, crop_size: int, num_test_crops: int) -> tf.
         uint8 [num_test_crops, num_frames, crop_size, crop_size, 3].
     """
     spare = tf.stack([tf.shape(frames)[1] - crop_size, tf.shape(frames)[2] - crop_size])
-    shares = [0.5] if num_test_crops == 1 else [i / (num_test_crops - 1) for i in range(num_test_crops)]
+    shares = (
+        [0.5] if num_test_crops == 1 else [i / (num_test_crops - 1) for i in range(num_test_crops)]
+    )
     crops = []
     for share in shares:
         along = tf.where(spare == tf.reduce_max(spare), share, 0.5)
-        top, left = tf.unstack(tf.cast(tf.cast(spare, tf.float64) * tf.cast(along, tf.float64), tf.int32))
+        top, left = tf.unstack(
+            tf.cast(tf.cast(spare, tf.float64) * tf.cast(along, tf.float64), tf.int32)
+        )
         crops.append(frames[:, top : top + crop_size, left : left + crop_size])
-    return tf.ensure_shape(
-        tf.stack(crops), [num_test_crops, None, crop_size, crop_size, 3]
-    )
+    return tf.ensure_shape(tf.stack(crops), [num_test_crops, None, crop_size, crop_size, 3])
 
 
 def center_crop(frames: tf.Tensor, *, min_resize: int, crop_size: int) -> tf.Tensor:

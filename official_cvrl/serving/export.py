@@ -12,8 +12,6 @@ from absl import app, flags
 from official_cvrl import errors, run_info
 from official_cvrl.data import clip_format, spatial
 
-CLIP_FILE = os.path.join("assets.extra", "clip.json")
-
 _MODEL_DIR = flags.DEFINE_string("model_dir", None, "Folder of a training run.")
 _OUTPUT = flags.DEFINE_string("output", None, "Where OUTPUT/VERSION/saved_model.pb goes.")
 
@@ -82,8 +80,8 @@ def export(model_dir: str, output: str) -> str:
 def _write(module, clip, scratch, output):
     saved = os.path.join(scratch, "model")
     tf.saved_model.save(module, saved, signatures={"serving_default": module.embed})
-    os.makedirs(os.path.dirname(os.path.join(saved, CLIP_FILE)), exist_ok=True)
-    with open(os.path.join(saved, CLIP_FILE), "w", encoding="utf-8") as file:
+    os.makedirs(os.path.dirname(os.path.join(saved, clip_format.SERVED_FILE)), exist_ok=True)
+    with open(os.path.join(saved, clip_format.SERVED_FILE), "w", encoding="utf-8") as file:
         file.write(clip.to_json() + "\n")
     versions = [int(name) for name in os.listdir(output) if name.isdecimal()]
     target = os.path.join(output, str(max(versions, default=0) + 1))

@@ -11,7 +11,6 @@ from absl import app, flags
 
 from official_cvrl import errors, progress
 from official_cvrl.data import clip_format, sampling
-from official_cvrl.serving import export
 from tfrecords_tools import video
 
 _SAVED_MODEL = flags.DEFINE_string(
@@ -36,7 +35,7 @@ class Extractor:
 
     def __init__(self, saved_model: str):
         folder = _newest_version(saved_model)
-        with open(os.path.join(folder, export.CLIP_FILE), encoding="utf-8") as file:
+        with open(os.path.join(folder, clip_format.SERVED_FILE), encoding="utf-8") as file:
             self.clip = clip_format.ClipFormat.from_json(file.read())
         self._model = tf.saved_model.load(folder)
 
@@ -102,7 +101,7 @@ def _newest_version(folder):
     if os.path.isdir(folder):
         versions = sorted((name for name in os.listdir(folder) if name.isdecimal()), key=int)
     found = os.path.join(folder, versions[-1]) if versions else folder
-    for needed in ("saved_model.pb", export.CLIP_FILE):
+    for needed in ("saved_model.pb", clip_format.SERVED_FILE):
         if not os.path.exists(os.path.join(found, needed)):
             raise errors.UserError(
                 f"{folder!r} holds no SavedModel of this package ({needed} is missing); make one "

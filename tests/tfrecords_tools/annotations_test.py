@@ -247,6 +247,7 @@ class TestHoldOut:
         turned = annotations.hold_out(self._found(*clips[::-1]), fraction=0.25).splits["test"].clips
         more = annotations.hold_out(self._found(*self._clips("a", 44)), fraction=0.25)
         assert set(before) == set(turned)
+        assert set(before) != set(sorted(clips, key=lambda clip: clip.data_path)[:10])
         assert len(set(before) & set(more.splits["test"].clips)) >= 8
 
     def test_parts_of_one_file_stay_together(self):

@@ -75,15 +75,6 @@ def test_the_manifest_holds_settings_counts_and_checksums(converted):
 _OTHER_FILES = ["labels.txt", "manifest.json", "train-videos.csv"]
 
 
-def test_the_summary_reads_well(converted):
-    output, summary = converted
-    text = convert.describe(summary)
-    assert text.startswith(f"{output}: 9 videos in ")
-    assert "train: 9 videos" in text
-    assert "2 failed, 1 incomplete, 1 skipped; reasons in" in text
-    assert "failed: run/empty.mp4: the file is empty (0 bytes)" in text
-
-
 class TestAgain:
     @pytest.fixture
     def output(self, converted, tmp_path):

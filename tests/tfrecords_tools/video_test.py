@@ -40,6 +40,7 @@ def _red_corner(encoded):
         "bottom left": red[-(height // 4) :, : width // 4],
         "bottom right": red[-(height // 4) :, -(width // 4) :],
     }
+    assert max(corner.mean() for corner in corners.values()) > 100
     return max(corners, key=lambda name: corners[name].mean())
 
 
@@ -119,7 +120,7 @@ def test_fps_shows_what_a_player_would(tmp_path, write_video, fps, indices):
     assert encoded.frame_rate == fps
 
 
-@pytest.mark.parametrize("suffix", ["mp4", "mkv", "avi", "ts"])
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "avi", "ts", "asf"])
 @pytest.mark.parametrize("gop", [1, 4, 100])
 def test_part(tmp_path, write_video, suffix, gop):
     path = write_video(tmp_path / f"a.{suffix}", num_frames=24, rate=10, gop=gop)
@@ -128,6 +129,14 @@ def test_part(tmp_path, write_video, suffix, gop):
     assert encoded.timestamps_us == (1_100_000, 1_200_000, 1_300_000, 1_400_000)
     assert encoded.fault == ""
     assert _indices(_read(path, start_us=2_150_000)) == [22, 23]
+
+
+@pytest.mark.parametrize(("suffix", "codec"), [("h264", "libx264"), ("m2v", "mpeg2video")])
+def test_part_of_a_stream_without_times(tmp_path, write_video, suffix, codec):
+    path = write_video(tmp_path / f"a.{suffix}", num_frames=24, rate=25, codec=codec)
+    encoded = _read(path, start_us=630_000, end_us=730_000)
+    assert _indices(encoded) == [16, 17, 18]
+    assert encoded.timestamps_us == (640_000, 680_000, 720_000)
 
 
 def test_part_that_the_video_does_not_have(tmp_path, write_video):

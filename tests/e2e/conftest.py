@@ -1,0 +1,93 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""Real videos, real commands: what the end-to-end tests share."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import av
+import numpy as np
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+_CLASSES = ("left", "right")
+
+
+def write_video(path, *, direction, seed, num_frames=12, size=32):
+    """Writes noise that drifts to one side, as H.264."""
+    wide = np.random.default_rng(seed).integers(0, 255, [size, size + num_frames, 3], np.uint8)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.width = stream.height = size
+        stream.pix_fmt = "yuv420p"
+        for step in range(num_frames):
+            offset = step if direction == "left" else num_frames - step
+            picture = np.ascontiguousarray(wide[:, offset : offset + size])
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+
+
+def python(*arguments, cwd=ROOT, **environment):
+    """Runs a command of the project; returns the finished process with its output as text."""
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        cwd=cwd,
+        env=os.environ | {"CUDA_VISIBLE_DEVICES": "-1"} | environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def train(gin_file, *, model_dir, data_dir, params=(), mode="train_and_eval"):
+    """Runs train.py with everything shrunk."""
+    return python(
+        *train_command(gin_file, model_dir=model_dir, data_dir=data_dir, params=params, mode=mode)
+    )
+
+
+def train_command(gin_file, *, model_dir, data_dir, params=(), mode="train_and_eval"):
+    """Returns the arguments after `python` of a shrunk training run."""
+    return [
+        "train.py",
+        f"--gin_file={gin_file}",
+        "--gin_file=tests/e2e/tiny.gin",
+        f"--model_dir={model_dir}",
+        f"--data_dir={data_dir}",
+        f"--mode={mode}",
+        *(f"--gin_param={param}" for param in params),
+    ]
+
+
+@pytest.fixture(scope="session", name="videos")
+def _videos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("videos")
+    for split, count in (("train", 6), ("test", 2)):
+        for label, direction in enumerate(_CLASSES):
+            (folder / split / direction).mkdir(parents=True)
+            for number in range(count):
+                path = folder / split / direction / f"{number}.mp4"
+                write_video(path, direction=direction, seed=100 * label + number)
+    return folder
+
+
+@pytest.fixture(scope="session", name="records")
+def _records(tmp_path_factory, videos):
+    folder = tmp_path_factory.mktemp("records")
+    done = python(
+        *("-m", "tfrecords_tools.convert", "--dataset=folder"),
+        *(f"--videos={videos}", f"--output={folder}", "--num_shards=2"),
+    )
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="session", name="pretrained")
+def _pretrained(tmp_path_factory, records):
+    folder = tmp_path_factory.mktemp("runs") / "pretrain"
+    done = train("pretrain.gin", model_dir=folder, data_dir=records)
+    assert done.returncode == 0, done.stderr
+    assert "knn_top1" in done.stdout
+    return folder

@@ -1,0 +1,75 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""A run that is killed and started again is the run that was never killed."""
+
+import glob
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import tensorflow as tf
+
+from tests.e2e import conftest
+
+
+def _losses(run):
+    found = {}
+    for path in sorted(glob.glob(f"{run}/train/events*"), key=os.path.getmtime):
+        for event in tf.compat.v1.train.summary_iterator(path):
+            for value in event.summary.value:
+                if value.tag == "loss":
+                    found[event.step] = float(tf.make_ndarray(value.tensor))
+    return found
+
+
+def _stop_after_first_checkpoint(command, run, number):
+    """Starts a run, sends it a signal after its first checkpoint, returns its exit code."""
+    process = subprocess.Popen(
+        [sys.executable, *command],
+        cwd=conftest.ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 200
+    while not glob.glob(f"{run}/ckpt-*.index"):
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline, "no checkpoint appeared"
+        time.sleep(0.02)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    return process.returncode, errors
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_the_loss_curve_joins(tmp_path, pretrained, records, number):
+    run = tmp_path / "killed"
+    # More steps would let the first run end before the signal comes; the schedule stays the same.
+    command = conftest.train_command("pretrain.gin", model_dir=run, data_dir=records)
+    code, errors = _stop_after_first_checkpoint(command, run, number)
+    if number == signal.SIGTERM:
+        assert code == 143
+        assert "saved at step" in errors
+        assert "The same command goes on" in errors
+    else:
+        assert code == -signal.SIGKILL
+    again = conftest.python(*command)
+    assert again.returncode == 0, again.stderr
+    assert "Goes on from step" in again.stdout
+    uninterrupted, joined = _losses(pretrained), _losses(run)
+    assert sorted(joined) == sorted(uninterrupted) == list(range(1, 13))
+    for step, loss in uninterrupted.items():
+        assert joined[step] == pytest.approx(loss, rel=1e-3), step
+
+
+def test_another_data_set_is_not_mixed_in(pretrained, records, tmp_path):
+    copy = tmp_path / "other"
+    copy.mkdir()
+    for path in pathlib.Path(records).iterdir():
+        (copy / path.name).write_bytes(path.read_bytes())
+    done = conftest.train("pretrain.gin", model_dir=pretrained, data_dir=copy)
+    assert done.returncode == 2
+    assert f"holds a run on {records}, not on {copy}" in done.stderr

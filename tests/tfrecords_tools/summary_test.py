@@ -1,0 +1,49 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""Tests of tfrecords_tools.summary."""
+
+from tfrecords_tools import results, summary
+
+
+def _fault(number, status):
+    return results.VideoResult(path=f"{number:02}.mp4", example_id="", status=status, reason="why")
+
+
+def _summary(*faults, num_kept=0):
+    split = summary.SplitSummary(
+        name="train",
+        num_converted=9,
+        num_frames=72,
+        num_shards=3,
+        num_kept=num_kept,
+        bytes=1_500_000,
+        faults=faults,
+    )
+    return summary.Summary("OUT", (split,), label_names=("a", "b"), seconds=4.04)
+
+
+def test_without_faults():
+    assert summary.describe(_summary()) == (
+        "OUT: 9 videos in 4.0 s, 2 classes\n  train: 9 videos, 72 frames, 3 shards, 1.5 MB"
+    )
+    assert "3 shards (2 kept from before)" in summary.describe(_summary(num_kept=2))
+
+
+def test_what_is_lost_comes_first():
+    told = summary.describe(
+        _summary(
+            _fault(1, results.SKIPPED), _fault(2, results.INCOMPLETE), _fault(3, results.FAILED)
+        )
+    ).splitlines()
+    assert told[2:] == [
+        "    1 failed, 1 incomplete, 1 skipped; reasons in OUT/train-videos.csv:",
+        "      failed: 03.mp4: why",
+        "      incomplete: 02.mp4: why",
+        "      skipped: 01.mp4: why",
+    ]
+
+
+def test_a_long_list_is_cut():
+    told = summary.describe(_summary(*(_fault(n, results.FAILED) for n in range(30)))).splitlines()
+    assert told[2].startswith("    30 failed")
+    assert told[-2] == "      failed: 09.mp4: why"
+    assert told[-1] == "      … and 20 more"
