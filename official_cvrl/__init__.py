@@ -5,6 +5,6 @@ import os
 
 # tf-models-official builds on legacy Keras; the choice must be made before tensorflow.keras is touched.
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 __version__ = "0.1.0"

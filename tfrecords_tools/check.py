@@ -68,11 +68,11 @@ def _check_shard(
     for place, serialized in _records(path, faults):
         count += 1
         bar.update()
-        fault = records.diagnose(serialized)
-        if fault is not None:
-            faults.append(f"{place}: {fault}")
+        try:
+            example = records.decode_example(serialized)
+        except ValueError as error:
+            faults.append(f"{place}: {error}")
             continue
-        example = records.decode_example(serialized)
         place = f"{place} ({example.example_id or 'no example/id'})"
         faults += [f"{place}: {fault}" for fault in _check_example(example, label_names)]
         example_ids += [example.example_id] if example.example_id else []
