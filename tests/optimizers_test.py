@@ -7,6 +7,7 @@ import tensorflow as tf
 from absl.testing import parameterized
 
 from official_cvrl import optimizers
+from tests import replicas
 
 
 class ScheduleTest(tf.test.TestCase, parameterized.TestCase):
@@ -78,7 +79,7 @@ class UpdateTest(tf.test.TestCase, parameterized.TestCase):
 
     @parameterized.parameters("float32", "float16")
     def test_two_replicas_average_their_gradients(self, precision):
-        strategy = tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
+        strategy = replicas.two_replicas()
         with strategy.scope():
             weight = tf.Variable(0.0)
             optimizer = optimizers.sgd(learning_rate=1.0, momentum=0.0)

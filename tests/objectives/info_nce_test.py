@@ -6,6 +6,7 @@ import tensorflow as tf
 from absl.testing import parameterized
 
 from official_cvrl.objectives import info_nce
+from tests import replicas
 
 
 def _unit(x):
@@ -81,7 +82,7 @@ class InfoNceTest(tf.test.TestCase, parameterized.TestCase):
 
     def test_two_replicas_give_the_loss_and_gradient_of_one(self):
         a, b = _projections(count=6)
-        strategy = tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
+        strategy = replicas.two_replicas()
 
         def replica(values):
             with tf.GradientTape() as tape:

@@ -1,0 +1,79 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+# `make` alone lists what there is. Everything runs in .venv, which is made when it is needed.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.SILENT:
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench lock clean environment
+
+PYTHON ?= python3
+BIN := .venv/bin
+RUN := $(BIN)/python
+
+help:
+	echo 'make demo    the whole way on embedded data: videos to report page, in demo/'
+	echo 'make test    all tests; PYTEST="-x tests/records_test.py" for some of them'
+	echo 'make lint    ruff check and format'
+	echo 'make bench   the benchmarks'
+	echo 'make lock    requirements-lock.txt anew, out of requirements.txt and requirements-dev.txt'
+	echo 'make clean   removes .venv, caches and demo/; runs/ stays'
+	echo
+	echo 'Each makes .venv from requirements-lock.txt first, unless it is there and up to date.'
+	echo 'PYTHON=/path/to/python3.12 chooses the Python: 3.10 to 3.13.'
+
+demo: environment
+	$(RUN) -m official_cvrl.demo --output=demo
+
+test: environment
+	$(RUN) -m pytest $(or $(PYTEST),--numprocesses=logical --maxprocesses=4 --dist=loadfile)
+
+lint: environment
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+bench: environment
+	shopt -s nullglob
+	benchmarks=(benchmarks/*_benchmark.py)
+	[ $${#benchmarks[@]} -gt 0 ] || echo 'There is no benchmarks/*_benchmark.py yet.'
+	for benchmark in "$${benchmarks[@]}"; do $(RUN) "$$benchmark"; done
+
+lock: environment
+	$(BIN)/pip install -qq uv
+	UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile --quiet --upgrade --universal \
+	    --python-version 3.10 --no-emit-index-url requirements.txt requirements-dev.txt \
+	    --output-file requirements-lock.txt
+	echo "requirements-lock.txt is new; 'make test' installs and tries it."
+
+# Up to date means: made from the same lock file, by content, and with the Python asked for, if any.
+environment:
+	if [ '$(origin PYTHON)' = file ] && cmp --quiet requirements-lock.txt .venv/installed; then exit 0; fi
+	version=$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])') || {
+	  echo "make: no Python at '$(PYTHON)'; install Python 3.10 to 3.13, or: make PYTHON=/path/to/python3" >&2
+	  exit 2
+	}
+	case $$version in
+	  3.10|3.11|3.12|3.13) ;;
+	  *) echo "make: '$(PYTHON)' is Python $$version; TensorFlow 2.20 needs 3.10 to 3.13: make PYTHON=/path/to/python3.12" >&2
+	     exit 2 ;;
+	esac
+	if [ -x .venv/bin/python$$version ] && cmp --quiet requirements-lock.txt .venv/installed; then exit 0; fi
+	echo "Making .venv with Python $$version: 150 packages, 3.2 GB, some minutes the first time …"
+	rm -rf .venv
+	$(PYTHON) -m venv .venv || {
+	  echo "make: '$(PYTHON)' cannot make environments; on Debian or Ubuntu: apt install python3-venv" >&2
+	  exit 2
+	}
+	export PIP_DISABLE_PIP_VERSION_CHECK=1
+	$(BIN)/pip install -qq --upgrade 'pip>=24'
+	$(BIN)/pip install -qq --no-compile --requirement requirements-lock.txt || {
+	  echo "make: the packages could not be installed (see above); is a package index reachable?" >&2
+	  exit 2
+	}
+	cp requirements-lock.txt .venv/installed
+	echo "Made .venv in $$SECONDS s."
+
+clean:
+	rm -rf .venv .pytest_cache .ruff_cache demo
+	find . -name __pycache__ -prune -exec rm -rf {} +
