@@ -3,7 +3,7 @@
 
 import os
 
-# tf-models-official builds on legacy Keras; the choice must be made before tensorflow.keras is touched.
+# tf-models-official builds on legacy Keras; chosen before tensorflow.keras is touched.
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 

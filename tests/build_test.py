@@ -19,6 +19,8 @@ _PACKAGES = {
     "PIL": "pillow",
     "absl": "absl_py",
     "cv2": "opencv_python_headless",
+    "skimage": "scikit_image",
+    "sklearn": "scikit_learn",
     "gin": "gin_config",
     "google": "protobuf",
     "official": "tf_models_official",

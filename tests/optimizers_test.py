@@ -32,7 +32,7 @@ class ScheduleTest(tf.test.TestCase, parameterized.TestCase):
         self.assertAllClose(rate, 0.08)
 
     @parameterized.parameters(
-        dict(boundaries=[11, 8], total_steps=12), dict(boundaries=[8, 12], total_steps=12)
+        {"boundaries": [11, 8], "total_steps": 12}, {"boundaries": [8, 12], "total_steps": 12}
     )
     def test_refuses_boundaries(self, **arguments):
         with self.assertRaisesRegex(ValueError, "must increase and lie below total_steps=12"):

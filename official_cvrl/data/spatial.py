@@ -85,7 +85,7 @@ def test_crops(frames: tf.Tensor, *, crop_size: int, num_test_crops: int) -> tf.
 
 
 def center_crop(frames: tf.Tensor, *, min_resize: int, crop_size: int) -> tf.Tensor:
-    """Resizes the shorter side and crops the centre: uint8 [num_frames, crop_size, crop_size, 3]."""
+    """Resizes and crops the centre: uint8 [num_frames, crop_size, crop_size, 3]."""
     resized = resize_shorter_side(frames, min_resize=min_resize)
     return test_crops(resized, crop_size=crop_size, num_test_crops=1)[0]
 

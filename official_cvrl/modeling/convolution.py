@@ -143,10 +143,12 @@ def _positive(name, value):
 
 
 def as_clips(frames, num_frames):
+    """Frames [batch * num_frames, ...] as clips [batch, num_frames, ...]."""
     shape = [dimension(frames, axis) for axis in (1, 2, 3)]
     return tf.reshape(frames, [-1, num_frames, *shape])
 
 
 def as_frames(clips):
+    """Clips [batch, num_frames, ...] as frames [batch * num_frames, ...]."""
     shape = [dimension(clips, axis) for axis in (2, 3, 4)]
     return tf.reshape(clips, [-1, *shape])

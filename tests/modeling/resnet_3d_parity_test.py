@@ -61,7 +61,7 @@ def _layer_pairs(published, ours):
 
 
 def _variable_pairs(published, ours):
-    """Pairs of variables, matched by layer and by their own name: kernel, gamma, …"""
+    """Pairs of variables, matched by layer and by their own name: kernel, gamma, …."""
     for theirs, mine in _layer_pairs(published, ours):
         named = {variable.name.split("/")[-1]: variable for variable in mine.variables}
         for variable in theirs.variables:
