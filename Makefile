@@ -13,7 +13,7 @@ BIN := .venv/bin
 RUN := $(BIN)/python
 
 help:
-	echo 'make demo    the whole way on embedded data: videos to embeddings, in demo/'
+	echo 'make demo    the whole way on embedded data: videos to report page, in demo/'
 	echo 'make test    all tests; PYTEST="-x tests/records_test.py" for some of them'
 	echo 'make lint    ruff check and format'
 	echo 'make bench   the benchmarks'

@@ -1,5 +1,5 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
-"""The whole way once, by the commands a user types: from videos to embeddings."""
+"""The whole way once, by the commands a user types: from videos to a report."""
 
 import json
 import os
@@ -30,10 +30,10 @@ class Demo:
         self.pretrained, self.linear = f"{output}/pretrain", f"{output}/linear_eval"
         self.random = f"{output}/linear_eval_random"
         self.saved_model = f"{output}/saved_model"
-        self.embeddings = f"{output}/embeddings.npz"
+        self.embeddings, self.report = f"{output}/embeddings.npz", f"{output}/report.html"
 
     def run(self) -> None:
-        """Makes everything, from video files to embeddings.
+        """Makes everything, from video files to the report.
 
         Raises:
             UserError: a command failed.
@@ -52,6 +52,7 @@ class Demo:
             *("official_cvrl.serving.extract", f"--saved_model={saved}"),
             *(f"--videos={self._a_test_video()}", f"--output={self.embeddings}"),
         )
+        self._command("official_cvrl.report", run, f"--output={self.report}")
 
     def table(self) -> str:
         """Returns what came out of it, as the demo prints it."""
@@ -70,6 +71,7 @@ class Demo:
     def paths(self) -> str:
         """Returns where the things are that the demo made."""
         made = {
+            "report": self.report,
             "records": self.records,
             "backbone": self.pretrained,
             "SavedModel": self.saved_model,

@@ -48,8 +48,8 @@ class Convolution(tf.keras.layers.Layer):
             **kwargs: Arguments of `tf.keras.layers.Layer`.
 
         Raises:
-            ValueError: If a number is not a positive integer, or stride and dilation are both
-                above 1.
+            ValueError: If a number is not a positive integer, stride and dilation are both above
+                1, or a kernel to be dilated has no middle.
         """
         super().__init__(**kwargs)
         self.filters = _positive("filters", filters)
@@ -64,6 +64,8 @@ class Convolution(tf.keras.layers.Layer):
                 "spatial_stride and spatial_dilation cannot both be above 1, got "
                 f"{spatial_stride} and {spatial_dilation}"
             )
+        if spatial_dilation > 1 and not all(size % 2 for size in kernel_size[1:]):
+            raise ValueError(f"kernel_size must be odd in space to be dilated, got {kernel_size}")
         self.kernel_initializer = tf.keras.initializers.get(kernel_initializer)
 
     def build(self, input_shape):
@@ -102,9 +104,17 @@ class Convolution(tf.keras.layers.Layer):
     def _over_space(self, frames, kernel):
         if self.kernel_size[1:] == (1, 1):
             return tf.nn.conv2d(self._every_nth_pixel(frames), kernel, 1, "SAME")
-        return tf.nn.conv2d(
-            frames, kernel, self.spatial_stride, "SAME", dilations=self.spatial_dilation
-        )
+        if self.spatial_dilation > 1:
+            return self._over_space_dilated(frames, kernel)
+        return tf.nn.conv2d(frames, kernel, self.spatial_stride, "SAME")
+
+    def _over_space_dilated(self, frames, kernel):
+        # TensorFlow has no gradient of a dilated convolution on CPUs. Each pixel meets only those
+        # at multiples of the dilation, so the grids that these form are convolved undilated.
+        dilation = self.spatial_dilation
+        rest = [[0, -dimension(frames, axis) % dilation] for axis in (1, 2)]
+        grids = tf.space_to_batch(frames, [dilation, dilation], rest)
+        return tf.batch_to_space(tf.nn.conv2d(grids, kernel, 1, "SAME"), [dilation] * 2, rest)
 
     def _over_time(self, frames, num_frames):
         height, width, channels = (dimension(frames, axis) for axis in (1, 2, 3))

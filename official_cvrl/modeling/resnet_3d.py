@@ -91,7 +91,7 @@ class ResNet3D(tf.keras.Model):
         self.norm_momentum = norm_momentum
         self.norm_epsilon = norm_epsilon
         self.synchronized = synchronized
-        self.kernel_initializer = kernel_initializer
+        self.kernel_initializer = tf.keras.initializers.get(kernel_initializer)
         self._make_layers()
         self._build_variables()
 
@@ -99,6 +99,11 @@ class ResNet3D(tf.keras.Model):
     def embedding_dim(self):
         """Length of the embedding: 2048 · width_multiplier for bottlenecks, else a quarter."""
         return self.stages[-1][-1].output_filters
+
+    @property
+    def _kernel_initializer_config(self):
+        # Each layer makes its own: one unseeded initializer gives the same values at each call.
+        return tf.keras.initializers.serialize(self.kernel_initializer)
 
     def _make_layers(self):
         self._make_norm = functools.partial(
@@ -112,7 +117,7 @@ class ResNet3D(tf.keras.Model):
             (self.stem_temporal_kernel_size, 7, 7),
             temporal_stride=self.stem_temporal_stride,
             spatial_stride=self.stem_spatial_stride,
-            kernel_initializer=self.kernel_initializer,
+            kernel_initializer=self._kernel_initializer_config,
             dtype=self.dtype_policy,
             name="conv1",
         )
@@ -130,7 +135,7 @@ class ResNet3D(tf.keras.Model):
                 spatial_stride=self.spatial_strides[stage] if block == 0 else 1,
                 spatial_dilation=self.spatial_dilations[stage],
                 make_norm=self._make_norm,
-                kernel_initializer=self.kernel_initializer,
+                kernel_initializer=self._kernel_initializer_config,
                 dtype=self.dtype_policy,
                 name=f"conv{stage + 2}_block{block + 1}",
             )
@@ -187,6 +192,7 @@ class ResNet3D(tf.keras.Model):
         """Returns what the constructor needs to make this model again."""
         return {
             "name": self.name,
+            "dtype": self.dtype_policy.name,
             "depth": self.depth,
             "width_multiplier": self.width_multiplier,
             "stem_temporal_kernel_size": self.stem_temporal_kernel_size,
@@ -200,7 +206,7 @@ class ResNet3D(tf.keras.Model):
             "norm_momentum": self.norm_momentum,
             "norm_epsilon": self.norm_epsilon,
             "synchronized": self.synchronized,
-            "kernel_initializer": self.kernel_initializer,
+            "kernel_initializer": self._kernel_initializer_config,
         }
 
     @classmethod
@@ -211,7 +217,7 @@ class ResNet3D(tf.keras.Model):
 
 
 def _per_stage(name, values):
-    values = tuple(values)
+    values = tuple(value if isinstance(value, int) else tuple(value) for value in values)
     if len(values) != len(_STAGE_FILTERS):
         raise ValueError(f"{name} must have {len(_STAGE_FILTERS)} entries, got {values}")
     return values
@@ -225,4 +231,4 @@ def _per_block(kernel_sizes, num_blocks):
             f"temporal_kernel_sizes must have an int or {num_blocks} ints for this stage, "
             f"got {kernel_sizes}"
         )
-    return tuple(kernel_sizes)
+    return kernel_sizes

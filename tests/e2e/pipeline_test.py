@@ -71,3 +71,14 @@ def test_saved_model_needs_no_package_and_equals_the_backbone(pretrained, tmp_pa
     center = clips[:, :, 2:18, 2:18].astype(np.float32) / 255
     expected = backbone(center, training=False)["embedding"]
     np.testing.assert_allclose(np.load(tmp_path / "out.npy"), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_report_of_a_real_run(pretrained, tmp_path):
+    page = tmp_path / "report.html"
+    done = conftest.python(
+        "-m", "official_cvrl.report", f"--model_dir={pretrained}", f"--output={page}"
+    )
+    assert done.returncode == 0, done.stderr
+    text = page.read_text(encoding="utf-8")
+    for words in ("Contrastive loss", "view 2", "the nearest has the right class"):
+        assert words in text

@@ -1,0 +1,37 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""Writes the page a person looks at after a run: one HTML file that needs nothing else."""
+
+import os
+import sys
+
+from absl import app, flags
+
+from official_cvrl import errors
+from official_cvrl.report import page
+
+_MODEL_DIR = flags.DEFINE_string("model_dir", None, "Folder of a training run.")
+_OUTPUT = flags.DEFINE_string("output", None, "The HTML file to write.")
+_MAX_TRAIN_VIDEOS = flags.DEFINE_integer(
+    "max_train_videos",
+    2000,
+    "Nearest neighbours are sought among so many training videos, at most; 0 leaves them out.",
+    lower_bound=0,
+)
+
+
+def main(unused_argv):
+    """Writes the page that the flags name; returns the exit code."""
+    try:
+        if not _MODEL_DIR.value or not _OUTPUT.value:
+            raise errors.UserError("give --model_dir=RUN and --output=FILE.html")
+        print(f"Reading {_MODEL_DIR.value} …", flush=True)
+        page.write(_MODEL_DIR.value, _OUTPUT.value, max_train_videos=_MAX_TRAIN_VIDEOS.value)
+    except errors.UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(f"Report: {_OUTPUT.value} ({os.path.getsize(_OUTPUT.value) / 1e6:.1f} MB)")
+    return 0
+
+
+if __name__ == "__main__":
+    app.run(main)

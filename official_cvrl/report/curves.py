@@ -1,0 +1,174 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""One scalar over the steps as an SVG drawing with readable axes."""
+
+import dataclasses
+import json
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from official_cvrl.report import events, markup, measures
+
+_WIDTH, _HEIGHT = 440, 240
+_LEFT, _RIGHT, _TOP, _BOTTOM = 50, 10, 16, 40
+_MOST_POINTS = 400
+_MOST_DOTS = 30
+
+
+@dataclasses.dataclass(frozen=True)
+class Guide:
+    """A horizontal line to compare with.
+
+    Attributes:
+        value: where it lies.
+        name: what it is, in a word or two.
+    """
+
+    value: float
+    name: str
+
+
+def chart(
+    series: events.Series, measure: measures.Measure, *, guide: Guide | None = None
+) -> markup.Markup:
+    """Draws a curve.
+
+    Args:
+        series: at least one point.
+        measure: how its values are shown.
+        guide: a line to compare with.
+
+    Returns:
+        An <svg> with the points as JSON, [[x, y, step, value as shown], …], in `data-points`.
+    """
+    series = thinned(series, most=_MOST_POINTS)
+    values = [*series.values, *([guide.value] if guide else [])]
+    # Shares stand on zero.
+    y_ticks = ticks(0.0 if measure.is_share else min(values), max(values), most=6)
+    x = _Scale(min(0, series.steps[0]), series.steps[-1], _LEFT, _WIDTH - _RIGHT)
+    y = _Scale(y_ticks[0], y_ticks[-1], _HEIGHT - _BOTTOM, _TOP)
+    points = [(x(s), y(v)) for s, v in zip(series.steps, series.values, strict=True)]
+    return markup.element(
+        "svg",
+        *_grid(y_ticks, y, measure),
+        *_step_axis(x),
+        *_line(points),
+        *([_guide(guide, y, measure)] if guide else []),
+        viewBox=f"0 0 {_WIDTH} {_HEIGHT}",
+        role="img",
+        tabindex=0,
+        aria_label=_spoken(series, measure),
+        data_points=_hover_points(points, series, measure),
+        data_top=_TOP,
+        data_bottom=_HEIGHT - _BOTTOM,
+    )
+
+
+def thinned(series: events.Series, *, most: int) -> events.Series:
+    """Returns a series with at most so many points, each the mean of those it stands for."""
+    if len(series.steps) <= most:
+        return series
+    parts = np.array_split(np.arange(len(series.steps)), most)
+    return events.Series(
+        np.array([series.steps[part[-1]] for part in parts]),
+        np.array([series.values[part].mean() for part in parts]),
+    )
+
+
+def ticks(low: float, high: float, *, most: int) -> Sequence[float]:
+    """Returns at most so many round numbers from at or below `low` to at or above `high`.
+
+    They are multiples of 1, 2 or 5 times a power of ten; `most` is at least 3.
+    """
+    span = (high - low) or abs(high) or 1.0
+    step = 10.0 ** math.floor(math.log10(span / most))
+    for factor in (1, 2, 5, 10, 20, 50):
+        first = math.floor(low / (step * factor) + 1e-9)
+        last = max(math.ceil(high / (step * factor) - 1e-9), first + 1)
+        if last - first < most:
+            break
+    return [number * step * factor for number in range(first, last + 1)]
+
+
+class _Scale:
+    """Maps values to a place on the drawing."""
+
+    def __init__(self, low, high, start, end):
+        self.low, self.high = float(low), float(high)
+        self._start, self._end = start, end
+
+    def __call__(self, value):
+        share = (value - self.low) / ((self.high - self.low) or 1.0)
+        return round(self._start + float(share) * (self._end - self._start), 1)
+
+
+def _grid(y_ticks, y, measure):
+    power = 0 if measure.is_share else _power(max(abs(tick) for tick in y_ticks))
+    unit = 0.01 if measure.is_share else 10.0**power
+    digits = max(0, -math.floor(math.log10((y_ticks[1] - y_ticks[0]) / unit) + 1e-9))
+    if power:
+        raised = markup.element("tspan", power, dy=-4, font_size=10)
+        yield markup.element("text", "×10", raised, x=_LEFT, y=_TOP - 4)
+    for tick in y_ticks:
+        text = f"{tick / unit:.{digits}f}{'%' if measure.is_share else ''}"
+        place = y(tick)
+        yield markup.element("path", d=f"M{_LEFT} {place}H{_WIDTH - _RIGHT}", class_="grid")
+        yield _text(text, _LEFT - 8, place + 4, "end")
+
+
+def _power(largest):
+    """The power of ten taken out of the labels of an axis with very small or large numbers."""
+    return 0 if 0.01 <= largest < 1e5 or not largest else math.floor(math.log10(largest))
+
+
+def _step_axis(x):
+    shown = [tick for tick in ticks(x.low, x.high, most=6) if tick <= x.high]
+    for tick in shown:
+        yield _text(_count(tick), x(tick), _HEIGHT - _BOTTOM + 18, "middle")
+    yield _text("steps", _WIDTH - _RIGHT, _HEIGHT - 4, "end")
+
+
+def _guide(guide, y, measure):
+    place = y(guide.value)
+    return markup.element(
+        "g",
+        markup.element("path", d=f"M{_LEFT} {place}H{_WIDTH - _RIGHT}"),
+        _text(f"{guide.name} {measure.shown(guide.value)}", _WIDTH - _RIGHT, place - 5, "end"),
+        class_="guide",
+    )
+
+
+def _line(points):
+    path = "M" + "L".join(f"{x} {y}" for x, y in points)
+    yield markup.element("path", d=path, class_="line")
+    if len(points) <= _MOST_DOTS:
+        for x, y in points:
+            yield markup.element("circle", cx=x, cy=y, r=2.6, class_="dot")
+
+
+def _text(text, x, y, anchor):
+    return markup.element("text", text, x=x, y=round(y, 1), text_anchor=anchor)
+
+
+def _spoken(series, measure):
+    first, last = measure.shown(series.values[0]), measure.shown(series.values[-1])
+    if len(series.steps) == 1:
+        return f"{measure.title}: {last} at step {series.steps[0]}"
+    return f"{measure.title}: {first} at step {series.steps[0]}, {last} at step {series.steps[-1]}"
+
+
+def _hover_points(points, series, measure):
+    table = [
+        [x, y, f"{step:,}", measure.shown(value)]
+        for (x, y), step, value in zip(points, series.steps, series.values, strict=True)
+    ]
+    return json.dumps(table, separators=(",", ":"))
+
+
+def _count(number):
+    """Writes 46000 as 46k."""
+    for size, letter in ((1e6, "M"), (1e3, "k")):
+        if number >= size:
+            return f"{number / size:g}{letter}"
+    return f"{number:g}"

@@ -1,0 +1,123 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""The curves of a run, and the first clips it saw."""
+
+from collections.abc import Mapping
+
+from official_cvrl.report import curves as curves_lib
+from official_cvrl.report import events, facts, markup, measures, pictures, runs
+
+_IN_FACTS = {"clips_per_second", "input_wait_share"}
+_PARTS_OF_LOSS = {"contrastive_loss", "classification_loss"}
+
+
+def curves(
+    run: runs.Run, train: events.Events, test: events.Events, data: Mapping[str, facts.Data]
+) -> markup.Markup:
+    """Returns a chart for each scalar that was written more than once and is not zero all along.
+
+    Args:
+        run: whose page it is.
+        train: its training events.
+        test: its evaluation events.
+        data: see `facts.read_data`.
+    """
+    hidden = _IN_FACTS | ({"loss"} if _PARTS_OF_LOSS & train.scalars.keys() else set())
+    found = [
+        (tag, side, series)
+        for side, part in (("train", train), ("test", test))
+        for tag, series in part.scalars.items()
+        if tag not in hidden and len(series.steps) > 1 and series.values.any()
+    ]
+    found.sort(key=lambda item: _place(item[0]))
+    if not found:
+        return _section("Curves", "There are none: nothing was written down in train/ and eval/.")
+    num_classes = data[run.info.data_dir].num_classes
+    charts = [_chart(run, tag, side, series, num_classes) for tag, side, series in found]
+    return _section(
+        "Curves",
+        "Blue is training, each point the mean since the point before; orange is the test videos. "
+        "Point at a curve, or use the arrow keys, to read it.",
+        markup.element("div", *charts, class_="charts"),
+    )
+
+
+def clips(train: events.Events) -> markup.Markup:
+    """Returns the pictures of the first batch, if it left any."""
+    if "view_pairs" in train.pictures:
+        return _section(
+            "Views",
+            "Videos of the first batch, each as two views: clips of two moments, cropped, flipped "
+            "and recoloured at random; the model learns that the two belong together.",
+            _strips(train.pictures["view_pairs"], names=("view 1", "view 2")),
+        )
+    if "clips" in train.pictures:
+        return _section(
+            "Clips",
+            "Clips of the first batch, as the model saw them.",
+            _strips(train.pictures["clips"], names=("clip",)),
+        )
+    return markup.Markup("")
+
+
+def film(jpeg: bytes, *, num_frames: int, spoken: str) -> markup.Markup:
+    """Returns a film strip whose frames are set apart.
+
+    Args:
+        jpeg: see `pictures.strip`.
+        num_frames: frames in it.
+        spoken: what is said instead of the picture.
+    """
+    image = markup.element("img", src=pictures.data_uri(jpeg), alt=spoken)
+    return markup.element("div", image, class_="strip", style=f"--n:{num_frames}")
+
+
+def _section(title, caption, *content):
+    return markup.element(
+        "section", markup.element("h2", title), markup.element("p", caption), *content
+    )
+
+
+def _place(tag):
+    # The loss and its accuracy first, then what is measured on test videos.
+    order = (
+        *("contrastive_loss", "classification_loss", "loss", "accuracy"),
+        *("knn_top1", "top1", "top5", "entropy", "regularization_loss"),
+    )
+    return (order.index(tag) if tag in order else len(order), tag)
+
+
+def _chart(run, tag, side, series, num_classes):
+    measure = measures.describe(tag, contrastive=run.is_pretraining)
+    guess = measures.guess(tag, num_classes=num_classes, num_candidates=facts.num_candidates(run))
+    guide = None if guess is None else curves_lib.Guide(guess, "a guess:")
+    last = markup.element("b", measure.shown(series.values[-1]))
+    return markup.element(
+        "figure",
+        markup.element(
+            "h3",
+            markup.element("span", measure.title),
+            markup.element("output", f"step {series.steps[-1]:,} ", last),
+        ),
+        curves_lib.chart(series, measure, guide=guide),
+        markup.element("figcaption", measure.caption),
+        class_=f"chart {side}",
+    )
+
+
+def _strips(sheets, *, names):
+    pairs = []
+    for number, sheet in enumerate(sheets, start=1):
+        rows = [
+            _row(name if len(names) > 1 else "", jpeg, count, f"Video {number}, {name}")
+            for name, (jpeg, count) in zip(
+                names, pictures.split_rows(sheet, num_rows=len(names)), strict=True
+            )
+        ]
+        pairs.append(markup.element("figure", *rows))
+    return markup.element("div", *pairs, class_="pairs")
+
+
+def _row(name, jpeg, count, spoken):
+    strip = film(jpeg, num_frames=count, spoken=spoken)
+    label = [markup.element("span", name)] if name else []
+    return markup.element("div", *label, strip, class_="row")

@@ -1,0 +1,119 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""Puts the page together: reads a run, asks each part for its section, writes one HTML file."""
+
+import base64
+import contextlib
+import hashlib
+import os
+import string
+import tempfile
+from collections.abc import Sequence
+from importlib import resources
+
+import official_cvrl
+from official_cvrl import errors
+from official_cvrl.report import (
+    events,
+    facts,
+    figures,
+    headline,
+    markup,
+    neighbors,
+    results,
+    retrieval,
+    runs,
+)
+
+
+def write(model_dir: str, output: str, *, max_train_videos: int = 2000) -> None:
+    """Writes the page of a run; it appears whole or not at all.
+
+    Args:
+        model_dir: folder of a training run.
+        output: the HTML file. It needs no other file and no network.
+        max_train_videos: among so many training videos neighbours are sought, at most; 0 leaves
+            neighbours out.
+
+    Raises:
+        UserError: no run there, or the output cannot be written.
+    """
+    run = runs.read(model_dir)
+    _refuse_unwritable(output)
+    text = _page(run, _sections(run, max_train_videos))
+    unfinished = f"{output}.tmp"
+    try:
+        with open(unfinished, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(unfinished, output)
+    except OSError as error:
+        raise _unwritable(output, error) from error
+    finally:
+        with contextlib.suppress(OSError):
+            os.remove(unfinished)
+
+
+def _sections(run: runs.Run, max_train_videos: int) -> Sequence[str]:
+    train = events.read(os.path.join(run.model_dir, "train"))
+    test = events.read(os.path.join(run.model_dir, "eval"))
+    family = runs.family(run)
+    data = facts.read_data(family)
+    return [
+        headline.header(run, family, train, data),
+        results.section(run, family, data),
+        figures.curves(run, train, test, data),
+        figures.clips(train),
+        _neighbors(run, max_train_videos),
+        facts.section(run, train, data),
+    ]
+
+
+def _neighbors(run, max_train_videos):
+    if max_train_videos < 1:
+        return retrieval.missing("they were left out (--max_train_videos=0)")
+    try:
+        gallery = neighbors.find(
+            run.model_dir,
+            run.info,
+            train_split=run.settings.value("experiment.run.train_split", "train"),
+            test_split=run.settings.value("experiment.run.test_split", "test"),
+            max_train_videos=max_train_videos,
+        )
+    except errors.UserError as error:
+        return retrieval.missing(str(error))
+    return retrieval.section(gallery)
+
+
+def _page(run, sections):
+    script = _resource("page.js")
+    # The policy names this one script, so no other would run, whatever a label or a path holds.
+    digest = base64.b64encode(hashlib.sha256(f"\n{script}".encode()).digest()).decode()
+    return string.Template(_resource("page.html")).substitute(
+        title=markup.fragment(f"{run.name} · CVRL"),
+        version=official_cvrl.__version__,
+        style=_resource("page.css"),
+        script=script,
+        script_hash=digest,
+        content=markup.fragment(*sections),
+    )
+
+
+def _resource(name):
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def _refuse_unwritable(output):
+    """Tries before the work, so that minutes of it are not lost."""
+    try:
+        if os.path.isdir(output):
+            raise IsADirectoryError("it is a folder")
+        tempfile.TemporaryFile(dir=os.path.dirname(os.path.abspath(output))).close()
+    except OSError as error:
+        raise _unwritable(output, error) from error
+
+
+def _unwritable(output, error):
+    reason = error.strerror or str(error)
+    return errors.UserError(
+        f"{output!r} cannot be written: {reason}. Give --output=FILE.html in a folder that is "
+        "there and that you may write to."
+    )

@@ -1,0 +1,86 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""The table of results: this run, the runs beside it that belong to it, and chance."""
+
+from collections.abc import Mapping, Sequence
+
+from official_cvrl.report import facts, markup, measures, runs
+
+
+def section(
+    run: runs.Run, family: Sequence[runs.Run], data: Mapping[str, facts.Data]
+) -> markup.Markup:
+    """Returns a table for each data set that the family was evaluated on.
+
+    Args:
+        run: whose page it is; its data come first.
+        family: see `runs.family`.
+        data: see `facts.read_data`.
+    """
+    evaluated = [member for member in family if member.results]
+    folders = dict.fromkeys([run.info.data_dir, *(member.info.data_dir for member in evaluated)])
+    tables = []
+    for folder in folders:
+        rows = [member for member in evaluated if member.info.data_dir == folder]
+        if rows:
+            where = f" of {facts.data_name(folder)}" if len(folders) > 1 else ""
+            tables += [_caption(where, data[folder]), _table(rows, data[folder].num_classes)]
+    if not tables:
+        tables = [markup.element("p", "Nothing was evaluated yet: run --mode=eval.")]
+    return markup.element("section", markup.element("h2", "Results"), *tables)
+
+
+def _caption(where, data):
+    chance = f"; chance is a guess among {data.num_classes:,} classes" if data.num_classes else ""
+    return markup.element("p", f"How often each is right on the test videos{where}{chance}.")
+
+
+def _table(rows, num_classes):
+    tags = sorted({tag for row in rows for tag in row.results}, key=_place)
+    heads = [markup.element("th", measures.describe(tag).title, scope="col") for tag in tags]
+    lines = [_line(row.name, row.describe(), row.results, tags) for row in rows]
+    chance = {tag: measures.guess(tag, num_classes=num_classes) for tag in tags}
+    known = {tag: value for tag, value in chance.items() if value is not None}
+    if known:
+        lines.append(_line("Chance", "", known, tags, class_="chance"))
+    table = markup.element(
+        "table",
+        markup.element(
+            "thead", markup.element("tr", markup.element("th", "Run", scope="col"), *heads)
+        ),
+        markup.element("tbody", *lines),
+    )
+    return markup.element("div", table, class_="wide")
+
+
+def _place(tag):
+    known = ("top1", "top5", "knn_top1")
+    return (known.index(tag) if tag in known else len(known), tag)
+
+
+def _line(name, description, results, tags, class_=None):
+    small = [markup.element("small", description)] if description else []
+    cells = [_cell(tag, results.get(tag)) for tag in tags]
+    return markup.element(
+        "tr",
+        markup.element("th", markup.breakable(name), *small, scope="row"),
+        *cells,
+        class_=class_,
+    )
+
+
+def _cell(tag, value):
+    if value is None:
+        return markup.element("td", "–")
+    measure = measures.describe(tag)
+    bar = [_bar(value)] if measure.is_share else []
+    return markup.element("td", measure.shown(value), *bar)
+
+
+def _bar(share):
+    rects = [
+        markup.element("rect", width=round(width, 2), height=4)
+        for width in (100, 100 * min(max(share, 0), 1))
+    ]
+    return markup.element(
+        "svg", *rects, viewBox="0 0 100 4", preserveAspectRatio="none", aria_hidden="true"
+    )

@@ -1,0 +1,135 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""Runs by what their folders say: what each is, whose backbone it took, which belong together."""
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping, Sequence
+
+from official_cvrl import errors, run_info
+from official_cvrl.report import settings as settings_lib
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A run's folder, read.
+
+    Attributes:
+        model_dir: the folder, absolute.
+        info: what run.json says.
+        settings: what config.gin says.
+        results: the last evaluation by measure; empty if there was none.
+    """
+
+    model_dir: str
+    info: run_info.RunInfo
+    settings: settings_lib.Settings
+    results: Mapping[str, float]
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return os.path.basename(self.model_dir)
+
+    @property
+    def is_classification(self) -> bool:
+        """Whether the run trained a classifier."""
+        return self._task().endswith(".Classification")
+
+    @property
+    def is_pretraining(self) -> bool:
+        """Whether the run contrasted views."""
+        return self._task().endswith(".Pretraining")
+
+    @property
+    def origin(self) -> str:
+        """Folder or checkpoint whose backbone the run started from; "" for random weights."""
+        pretrained = self.settings.value("experiment.run.pretrained", "")
+        if not pretrained:
+            return ""
+        beside = os.path.join(os.path.dirname(self.model_dir), pretrained)
+        return os.path.realpath(beside if os.path.exists(beside) else pretrained)
+
+    def starts_from(self, model_dir: str) -> bool:
+        """Whether the run started from the backbone, or one checkpoint, of a folder."""
+        folder = os.path.realpath(model_dir)
+        return self.origin == folder or os.path.dirname(self.origin) == folder
+
+    def describe(self) -> str:
+        """Returns what kind of run it is, in words."""
+        if self.is_pretraining:
+            return "CVRL pre-training"
+        if not self.is_classification:
+            return "Training run"
+        frozen = self.settings.value("classify.Classification.frozen")
+        source = f"of {os.path.basename(self.origin)}" if self.origin else "of random weights"
+        if frozen:
+            return f"Linear evaluation {source}"
+        return f"Fine-tuning {source}" if self.origin else "Supervised training"
+
+    def _task(self):
+        return str(self.settings.value("experiment.run.task", ""))
+
+
+def read(model_dir: str) -> Run:
+    """Reads a run's folder.
+
+    Raises:
+        UserError: there is no run, or its files are broken.
+    """
+    model_dir = os.path.abspath(model_dir)
+    info = run_info.read(model_dir)
+    if info is None:
+        raise errors.UserError(
+            f"{model_dir} holds no run (no run.json); give the --model_dir of a training run."
+        )
+    return Run(model_dir, info, settings_lib.read(model_dir), _results(model_dir))
+
+
+def family(run: Run) -> Sequence[Run]:
+    """Returns a run with the runs beside it that its results are to be compared with.
+
+    These are the run whose backbone it started from, the other evaluations of that backbone, and,
+    on the same data, classifiers that started from random weights of the same architecture.
+    """
+    others = sorted(_beside(run), key=lambda other: other.name)
+    roots = [other for other in others if run.starts_from(other.model_dir)] or [run]
+    of_backbone = [o for o in others if o.starts_from(roots[0].model_dir) or o in roots]
+    data = {member.info.data_dir for member in (run, *of_backbone)}
+    random = [
+        other
+        for other in others
+        if other.is_classification
+        and not other.origin
+        and other.info.data_dir in data
+        and _architecture(other) == _architecture(run)
+    ]
+    members = [run, *of_backbone, *random]
+    return sorted(members, key=lambda o: (o not in roots, o in random, o.name))
+
+
+def _beside(run):
+    parent = os.path.dirname(run.model_dir)
+    # A folder that may be entered is not always one that may be listed.
+    for name in os.listdir(parent) if os.access(parent, os.R_OK) else ():
+        folder = os.path.join(parent, name)
+        if os.path.isdir(folder) and not os.path.samefile(folder, run.model_dir):
+            try:
+                yield read(folder)
+            except (errors.UserError, OSError):  # Whatever lies there, it is not ours to judge.
+                continue
+
+
+def _architecture(run):
+    return {name: value for name, value in run.info.backbone.items() if name != "name"}
+
+
+def _results(model_dir):
+    path = os.path.join(model_dir, "results.json")
+    if not os.path.exists(path):
+        return {}
+    try:
+        with open(path, encoding="utf-8") as file:
+            return {str(name): float(value) for name, value in json.load(file).items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise errors.UserError(f"{path} holds no table of results: {error}") from error

@@ -1,0 +1,47 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""The tiles at the top of the page."""
+
+import os
+import xml.etree.ElementTree as ET
+
+from official_cvrl.report import events, facts, headline, runs
+from tests.report import conftest
+
+
+def _header(model_dir):
+    run = runs.read(model_dir)
+    family = runs.family(run)
+    train = events.read(os.path.join(run.model_dir, "train"))
+    header = headline.header(run, family, train, facts.read_data(family))
+    tree = ET.fromstring(header.replace("<wbr>", ""))
+    tiles = [
+        ["".join(part.itertext()) for part in div]
+        for div in tree.iter("div")
+        if div.get("class") == "tile"
+    ]
+    return "".join(tree.find("h1").itertext()), tree.find("p").text, tiles
+
+
+def test_pretraining_shows_its_linear_evaluation(demo):
+    name, kind, tiles = _header(demo / "pretrain")
+    assert name == "pretrain"
+    assert kind == "CVRL pre-training: R3D-18 ×0.0625 on records"
+    assert tiles[:3] == [
+        ["Top-1, linear_eval", "87.5%", "random weights 62.5%, chance 50.0%"],
+        ["kNN top-1", "75.0%", "chance 50.0%"],
+        ["Contrastive accuracy", "50.0%", "chance 12.5%"],
+    ]
+    assert tiles[3][:2] == ["Steps", "30"]
+    assert tiles[3][2].endswith("s, 40 clips a second")
+
+
+def test_an_evaluation_shows_its_own_result(demo):
+    assert _header(demo / "linear_eval")[2] == [
+        ["Top-1", "87.5%", "random weights 62.5%, chance 50.0%"]
+    ]
+    assert _header(demo / "linear_eval_random")[2] == [["Top-1", "62.5%", "chance 50.0%"]]
+
+
+def test_nothing_to_show(tmp_path):
+    run = conftest.write_run(tmp_path / "run", data_dir=tmp_path / "gone")
+    assert _header(run)[2] == []
