@@ -125,7 +125,8 @@ def _video_files(paths):
         else:
             raise errors.UserError(f"No such video or folder: {path!r}.")
     if not files:
-        raise errors.UserError("No videos given; name files or folders with --videos=PATH.")
+        given = f"No files in {', '.join(paths)}" if paths else "No videos given"
+        raise errors.UserError(f"{given}; name files or folders of them with --videos=PATH.")
     return files
 
 
