@@ -54,6 +54,17 @@ class Augmentation:
             if not 0 < low <= high:
                 raise ValueError(f"{name}={(low, high)} must be positive and not decrease.")
 
+    def jitter_bounds(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Returns what brightness, contrast, saturation and hue are at least, and at most."""
+        factors = (self.brightness, self.contrast, self.saturation)
+        low = tuple(max(0.0, 1.0 - strength) for strength in factors) + (-self.hue,)
+        return low, tuple(1.0 + strength for strength in factors) + (self.hue,)
+
+
+def published() -> Augmentation:
+    """Returns the published code's augmentation, which blurs and solarises the views unalike."""
+    return Augmentation()
+
 
 def paper() -> Augmentation:
     """Returns Algorithm 1 as printed: blur always, no solarisation."""

@@ -1,104 +1,137 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
-"""Colour jitter, greyscale, blur and solarisation of clips, on the device."""
+"""Colour jitter, greyscale, blur and solarisation of clips, one compiled function on the device."""
 
-import math
+import functools
+from typing import NamedTuple
 
 import tensorflow as tf
 
-from official_cvrl.data import augment
+from official_cvrl.data import augment, blur, color
+
+# Named, because the automatic choice differs between kinds of devices.
+_ALGORITHM = "philox"
+_JITTERS = (color.brightness, color.contrast, color.saturation, color.hue)
+
+
+class Draws(NamedTuple):
+    """What was drawn for one clip.
+
+    Attributes:
+        jitter: bool [], whether its colours are jittered.
+        order: int32 [4], a permutation: which of brightness, contrast, saturation and hue comes
+            first, second, third, fourth.
+        amounts: float32 [4], their three factors, and the hue's shift in turns.
+        greyscale: bool [].
+        blur: bool [].
+        sigma: float32 [], of the blur, in pixels.
+        solarize: bool [].
+    """
+
+    jitter: tf.Tensor
+    order: tf.Tensor
+    amounts: tf.Tensor
+    greyscale: tf.Tensor
+    blur: tf.Tensor
+    sigma: tf.Tensor
+    solarize: tf.Tensor
+
+
+_SPECIFICATION = Draws(
+    jitter=tf.TensorSpec([], tf.bool),
+    order=tf.TensorSpec([4], tf.int32),
+    amounts=tf.TensorSpec([4], tf.float32),
+    greyscale=tf.TensorSpec([], tf.bool),
+    blur=tf.TensorSpec([], tf.bool),
+    sigma=tf.TensorSpec([], tf.float32),
+    solarize=tf.TensorSpec([], tf.bool),
+)
 
 
 def photometric(
     clips: tf.Tensor, seeds: tf.Tensor, *, view: int, augmentation: augment.Augmentation
 ) -> tf.Tensor:
-    """Augments the colours of clips, one draw per clip.
+    """Augments the colours of clips (Algorithm 1, from colour jitter on).
 
     Args:
-        clips: uint8 [batch, num_frames, height, width, 3].
-        seeds: int32 [batch, 2].
+        clips: uint8 [batch, num_frames, height, width, 3], static shape.
+        seeds: int32 [batch, 2]; the same seed gives the same draws.
         view: 0 or 1: the two views differ in blur and solarisation.
-        augmentation: the distributions.
+        augmentation: the distributions, and whether all frames of a clip share one draw.
 
     Returns:
         float32 [batch, num_frames, height, width, 3] in [0, 1].
     """
-    floats = tf.cast(clips, tf.float32) / 255.0
+    parts = clips
     if not augmentation.temporally_consistent:
-        batch, num_frames = clips.shape[0] or tf.shape(clips)[0], clips.shape[1]
-        frames = tf.reshape(floats, [-1, 1, *clips.shape[2:]])
-        per_frame = tf.vectorized_map(lambda s: tf.random.split(s, num_frames), seeds)
-        out = _augment(frames, tf.reshape(per_frame, [-1, 2]), view, augmentation)
-        return tf.reshape(out, [batch, num_frames, *clips.shape[2:]])
-    return _augment(floats, seeds, view, augmentation)
-
-
-def _augment(clips, seeds, view, augmentation):
+        parts = tf.reshape(clips, [-1, 1, *clips.shape[2:]])
+        seeds = tf.map_fn(lambda seed: _split(seed, clips.shape[1]), seeds)
+        seeds = tf.reshape(seeds, [-1, 2])
+    # Not in the compiled part: XLA turns the same random bits into other numbers.
     draws = tf.map_fn(
-        lambda s: tf.random.stateless_uniform([16], s), seeds, fn_output_signature=tf.float32
+        functools.partial(draw, view=view, augmentation=augmentation),
+        seeds,
+        fn_output_signature=_SPECIFICATION,
     )
-    d = [draws[:, i][:, None, None, None, None] for i in range(16)]
-    a = augmentation
-    jittered = _jitter(clips, draws, d, a)
-    clips = tf.where(d[0] < a.jitter_probability, jittered, clips)
-    clips = tf.where(d[1] < a.grey_probability, tf.image.rgb_to_grayscale(clips), clips)
-    if a.blur_probabilities[view]:
-        low, high = a.blur_sigma_range
-        sigma = low + (high - low) * draws[:, 3]
-        clips = tf.where(d[2] < a.blur_probabilities[view], _blur(clips, sigma, high), clips)
-    if a.solarize_probabilities[view]:
-        solar = tf.where(clips < 0.5, clips, 1.0 - clips)
-        clips = tf.where(d[4] < a.solarize_probabilities[view], solar, clips)
-    return tf.clip_by_value(clips, 0.0, 1.0)
+    radius = blur.kernel_radius(clips.shape[2], largest_sigma=augmentation.blur_sigma_range[1])
+    return tf.reshape(_apply_all(parts, draws, radius), clips.shape)
 
 
-def _jitter(clips, draws, d, a):
-    def factor(u, strength):
-        low = max(0.0, 1.0 - strength)
-        return low + (1.0 + strength - low) * u
+def draw(seed: tf.Tensor, *, view: int, augmentation: augment.Augmentation) -> Draws:
+    """Draws what happens to one clip's colours; seed is int32 [2]."""
+    seeds = iter(tf.unstack(_split(seed, 7)))
 
-    order = tf.argsort(draws[:, 9:13], axis=1)
-    for slot in range(4):
-        which = order[:, slot][:, None, None, None, None]
-        bright = clips * factor(d[5], a.brightness)
-        mean = tf.reduce_mean(clips, axis=[1, 2, 3], keepdims=True)
-        contrast = (clips - mean) * factor(d[6], a.contrast) + mean
-        grey = tf.image.rgb_to_grayscale(clips)
-        saturated = grey + (clips - grey) * factor(d[7], a.saturation)
-        hue = _hue(clips, (2 * draws[:, 8] - 1) * a.hue)
-        clips = tf.where(
-            which == 0, bright, tf.where(which == 1, contrast, tf.where(which == 2, saturated, hue))
-        )
-        clips = tf.clip_by_value(clips, 0.0, 1.0)
-    return clips
+    def uniform(shape, low=0.0, high=1.0):
+        return low + (high - low) * tf.random.stateless_uniform(shape, next(seeds), alg=_ALGORITHM)
+
+    low, high = augmentation.jitter_bounds()
+    return Draws(
+        jitter=uniform([]) < augmentation.jitter_probability,
+        order=tf.argsort(uniform([4])),
+        amounts=uniform([4], tf.constant(low), tf.constant(high)),
+        greyscale=uniform([]) < augmentation.grey_probability,
+        blur=uniform([]) < augmentation.blur_probabilities[view],
+        sigma=uniform([], *augmentation.blur_sigma_range),
+        solarize=uniform([]) < augmentation.solarize_probabilities[view],
+    )
 
 
-def _hue(clips, turns):
-    # Rotation in YIQ.
-    angle = turns * 2 * math.pi
-    to = tf.constant([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
-    back = tf.linalg.inv(to)
-    c, s, o, z = tf.cos(angle), tf.sin(angle), tf.ones_like(angle), tf.zeros_like(angle)
-    rotation = tf.reshape(tf.stack([o, z, z, z, c, -s, z, s, c], axis=-1), [-1, 3, 3])
-    matrix = tf.einsum("ij,bjk,kl->bil", back, rotation, to)
-    return tf.einsum("bthwc,bdc->bthwd", clips, matrix)
+def apply(clip: tf.Tensor, draws: Draws, *, radius: int) -> tf.Tensor:
+    """Does to one clip what was drawn for it.
+
+    Args:
+        clip: float32 [num_frames, height, width, 3] in [0, 1].
+        draws: what to do.
+        radius: of the blur's kernel.
+
+    Returns:
+        float32 [num_frames, height, width, 3] in [0, 1].
+    """
+    clip = tf.cond(draws.jitter, lambda: _jitter(clip, draws), lambda: clip)
+    clip = tf.cond(draws.greyscale, lambda: color.greyscale(clip), lambda: clip)
+    blurred = functools.partial(blur.gaussian_blur, clip, draws.sigma, radius=radius)
+    clip = tf.cond(draws.blur, blurred, lambda: clip)
+    return tf.cond(draws.solarize, lambda: color.solarize(clip), lambda: clip)
 
 
-def _blur(clips, sigma, largest):
-    height = clips.shape[2]
-    radius = max(1, min(math.ceil(4 * largest), height // 10 // 2))
-    x = tf.range(-radius, radius + 1, dtype=tf.float32)
-    kernel = tf.exp(-tf.square(x) / (2 * tf.square(sigma[:, None])))
-    kernel /= tf.reduce_sum(kernel, axis=1, keepdims=True)
-    for axis in (2, 3):
-        padding = [[0, 0]] * 5
-        padding[axis] = [radius, radius]
-        padded = tf.pad(clips, padding)
-        length = clips.shape[axis]
-        clips = tf.add_n(
-            [
-                tf.gather(padded, tf.range(i, i + length), axis=axis)
-                * kernel[:, i, None, None, None, None]
-                for i in range(2 * radius + 1)
-            ]
-        )
-    return clips
+@tf.function(jit_compile=True)
+def _apply_all(clips, draws, radius):
+    """Clip by clip: a branch that was not drawn costs nothing."""
+    return tf.map_fn(
+        lambda pair: apply(tf.cast(pair[0], tf.float32) / 255.0, pair[1], radius=radius),
+        (clips, draws),
+        fn_output_signature=tf.float32,
+    )
+
+
+def _jitter(clip, draws):
+    for which in tf.unstack(draws.order):
+        branches = [
+            functools.partial(jitter, clip, amount)
+            for jitter, amount in zip(_JITTERS, tf.unstack(draws.amounts), strict=True)
+        ]
+        clip = tf.switch_case(which, branches)
+    return clip
+
+
+def _split(seed, count):
+    return tf.random.split(seed, count, alg=_ALGORITHM)
