@@ -1,8 +1,8 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
-"""3-D convolution computed as 2-D convolution over 4-D activations.
+"""3-D convolution over 4-D activations, as 2-D convolution where the kernel allows it.
 
 Clips travel through the backbone as frames, [batch * num_frames, height, width, channels]; who
-needs time is told `num_frames`. On CPUs the 2-D kernels are faster than the 3-D ones.
+needs time is told `num_frames`. On CPUs 2-D is faster for the kernels that span space or time alone.
 """
 
 import tensorflow as tf
@@ -90,31 +90,38 @@ class Convolution(tf.keras.layers.Layer):
         """
         time, height, width = self.kernel_size
         if time == 1:
-            return self._over_space(self._every_nth_frame(frames, num_frames), self.kernel[0])
+            return self._over_space(self._every_nth_frame(frames, num_frames))
         if height == width == 1:
             return self._over_time(self._every_nth_pixel(frames), num_frames)
-        kernel = tf.transpose(self.kernel, [1, 2, 0, 3, 4])
-        kernel = tf.reshape(kernel, [height, width, time * frames.shape[-1], self.filters])
-        return self._over_space(self._neighbours_as_channels(frames, num_frames), kernel)
+        if self.spatial_dilation > 1:
+            return self._over_grids(frames, lambda grids: self._over_both(grids, num_frames))
+        return self._over_both(frames, num_frames)
 
     def output_frames(self, num_frames):
         """Frames per clip of the output, given those of the input."""
         return strided_length(num_frames, self.temporal_stride)
 
-    def _over_space(self, frames, kernel):
+    def _over_space(self, frames):
+        kernel = self.kernel[0]
         if self.kernel_size[1:] == (1, 1):
             return tf.nn.conv2d(self._every_nth_pixel(frames), kernel, 1, "SAME")
         if self.spatial_dilation > 1:
-            return self._over_space_dilated(frames, kernel)
+            return self._over_grids(frames, lambda grids: tf.nn.conv2d(grids, kernel, 1, "SAME"))
         return tf.nn.conv2d(frames, kernel, self.spatial_stride, "SAME")
 
-    def _over_space_dilated(self, frames, kernel):
+    def _over_grids(self, frames, convolve):
         # TensorFlow has no gradient of a dilated convolution on CPUs. Each pixel meets only those
         # at multiples of the dilation, so the grids that these form are convolved undilated.
         dilation = self.spatial_dilation
         rest = [[0, -dimension(frames, axis) % dilation] for axis in (1, 2)]
         grids = tf.space_to_batch(frames, [dilation, dilation], rest)
-        return tf.batch_to_space(tf.nn.conv2d(grids, kernel, 1, "SAME"), [dilation] * 2, rest)
+        return tf.batch_to_space(convolve(grids), [dilation] * 2, rest)
+
+    def _over_both(self, frames, num_frames):
+        # Neighbouring frames as channels of a 2-D convolution were measured too: slower.
+        strides = [1, self.temporal_stride, self.spatial_stride, self.spatial_stride, 1]
+        clips = as_clips(frames, num_frames)
+        return as_frames(tf.nn.conv3d(clips, self.kernel, strides, "SAME"))
 
     def _over_time(self, frames, num_frames):
         height, width, channels = (dimension(frames, axis) for axis in (1, 2, 3))
@@ -131,19 +138,6 @@ class Convolution(tf.keras.layers.Layer):
         if self.temporal_stride == 1:
             return frames
         return as_frames(as_clips(frames, num_frames)[:, :: self.temporal_stride])
-
-    def _neighbours_as_channels(self, frames, num_frames):
-        """Puts the frames under the kernel side by side in the channels of one frame."""
-        size, stride = self.kernel_size[0], self.temporal_stride
-        span = (self.output_frames(num_frames) - 1) * stride + 1
-        padding = tf.maximum(span - 1 + size - num_frames, 0)
-        before = padding // 2
-        clips = tf.pad(
-            as_clips(frames, num_frames),
-            [[0, 0], [before, padding - before], [0, 0], [0, 0], [0, 0]],
-        )
-        taps = [clips[:, first : first + span : stride] for first in range(size)]
-        return as_frames(tf.concat(taps, axis=-1))
 
 
 def _positive(name, value):
