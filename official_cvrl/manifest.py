@@ -47,6 +47,7 @@ class ShardSet:
     Attributes:
       paths: the shards that hold examples, in order.
       num_examples: over all shards.
+      examples_per_shard: in the order of `paths`.
       label_names: class names by index; empty when the folder has no label map.
       compression: `""` or `"GZIP"`, as `tf.data.TFRecordDataset` takes it.
       split: the split's name.
@@ -54,6 +55,7 @@ class ShardSet:
 
     paths: tuple[str, ...]
     num_examples: int
+    examples_per_shard: tuple[int, ...]
     label_names: tuple[str, ...]
     compression: str
     split: str
@@ -99,6 +101,7 @@ def find_shards(data_dir: str | os.PathLike[str], split: str) -> ShardSet:
     return ShardSet(
         paths=tuple(os.fspath(path) for path in filled),
         num_examples=sum(counts),
+        examples_per_shard=tuple(count for count in counts if count),
         label_names=read_labels(directory),
         compression=compression,
         split=split,

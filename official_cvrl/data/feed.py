@@ -2,7 +2,8 @@
 """The batches of a run, by the role they play, spread over a strategy's replicas."""
 
 import dataclasses
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import tensorflow as tf
@@ -88,7 +89,7 @@ class Feed:
             start_step: training steps that were done before.
 
         Raises:
-            UserError: the shards are missing or broken.
+            UserError: the shards are missing or broken; while iterating: an example is.
         """
         shards = self._shards(_SPLIT_OF_ROLE[role])
         tested = self.test_input if role == "test" else self.probe_input
@@ -104,7 +105,8 @@ class Feed:
                 input_context=context,
             )
 
-        return self.strategy.distribute_datasets_from_function(make)
+        batches = self.strategy.distribute_datasets_from_function(make)
+        return _Batches(batches, data_dir=self.data_dir, split=shards.split)
 
     @property
     def num_classes(self) -> int:
@@ -134,3 +136,28 @@ class Feed:
     def _shards(self, part):
         split = self.train_split if part == "train" else self.test_split
         return manifest.find_shards(self.data_dir, split)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Batches:
+    """Batches whose fault is told as what it is to the user: a fault of the records."""
+
+    batches: Any
+    data_dir: str
+    split: str
+
+    def __iter__(self) -> Iterator[Any]:
+        try:
+            yield from self.batches
+        except (tf.errors.InvalidArgumentError, tf.errors.DataLossError) as error:
+            raise errors.UserError(
+                f"{self.data_dir}: split {self.split!r} cannot be read: {_fault(error.message)}. "
+                f"python -m tfrecords_tools.inspect {self.data_dir} --check names every such "
+                "record."
+            ) from error
+
+
+def _fault(message):
+    """Returns what `decode.readable` says, or TensorFlow's own words."""
+    said = re.search(r"assertion failed: \[(.*)\]", message)
+    return said[1] if said else message.strip()

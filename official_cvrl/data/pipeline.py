@@ -1,13 +1,18 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
-"""Shards to batches: parse, sample, decode what was sampled, augment on the host."""
+"""Shards to batches: parse, sample, decode what was sampled, augment on the host.
+
+The order of the examples depends on the seed and the epoch, and what is drawn for an example on
+the seed, its key and the epoch: neither on the number of threads nor of hosts.
+"""
 
 import tensorflow as tf
 
 from official_cvrl import errors, manifest, records
-from official_cvrl.data import augment, sampling, spatial
+from official_cvrl.data import augment, decode, order, sampling, seeds, spatial
 
-_SHUFFLE_BUFFER = 1024
 _ONE_HOST = tf.distribute.InputContext()
+# Of whole videos, not decoded: 4 GB of Kinetics at a shorter side of 320.
+_SHUFFLE_BUFFER = 512
 
 
 def two_view_batches(
@@ -23,33 +28,67 @@ def two_view_batches(
     trend: str = "decreasing",
     temporal_augmentation: bool = True,
     start_step: int = 0,
+    shuffle_buffer: int = _SHUFFLE_BUFFER,
+    deterministic: bool = True,
     input_context: tf.distribute.InputContext = _ONE_HOST,
 ) -> tf.data.Dataset:
-    """Two views of each video."""
+    """Two views of each video (section 3.3), epoch after epoch.
 
-    def views(record, view_seeds):
-        count = tf.shape(record["frames"])[0]
-        frames = sampling.two_view_frames(
-            count,
+    Args:
+        shards: what to read.
+        global_batch_size: videos of a batch over all replicas and hosts.
+        seed: of the order and of all draws.
+        num_frames: frames of a clip.
+        temporal_stride: video frames from one frame of a clip to the next.
+        crop_size: height and width of a clip.
+        augmentation: crop and flip are done here, colours by `photometric`.
+        power: see `sampling.two_view_frames`, also for the next two.
+        trend: of the interval between the clips.
+        temporal_augmentation: False takes both clips at one place.
+        start_step: batches that were read before; the stream goes on behind them.
+        shuffle_buffer: undecoded videos that wait to be drawn from.
+        deterministic: False lets batches form in the order in which videos are ready; each
+            video's views stay what they are.
+        input_context: which host reads which part, and how large its batches are.
+
+    Returns:
+        Batches of one replica: "views" uint8 [batch, 2, num_frames, crop_size, crop_size, 3],
+        "seeds" int32 [batch, 2, 2] for `photometric`, "label" int64 [batch] (-1: none),
+        "example_key" int64 [batch].
+
+    Raises:
+        UserError: a batch is larger than the data set.
+    """
+
+    def views(record, epoch):
+        drawn = seeds.example_seeds(seed, example_key=record["example_key"], epoch=epoch, count=5)
+        indices = sampling.two_view_frames(
+            tf.size(record["frames"]),
             num_frames=num_frames,
             temporal_stride=temporal_stride,
-            seed=view_seeds[0],
+            seed=drawn[0],
             power=power,
             trend=trend,
             temporal_augmentation=temporal_augmentation,
         )
         clips = [
             spatial.random_crop_resize_flip(
-                tf.ensure_shape(tf.gather(record["frames"], indices), [num_frames]),
-                crop_size=crop_size,
-                seed=view_seeds[1 + view],
-                augmentation=augmentation,
+                frames, crop_size=crop_size, seed=drawn[1 + view], augmentation=augmentation
             )
-            for view, indices in enumerate(frames)
+            for view, frames in enumerate(tf.split(_frames(record, tf.concat(indices, 0)), 2))
         ]
-        return {"views": tf.stack(clips), "seeds": tf.stack(view_seeds[3:5])}
+        return {"views": tf.stack(clips), "seeds": drawn[3:]}
 
-    return _training_batches(shards, views, global_batch_size, seed, start_step, input_context)
+    return _training_batches(
+        shards,
+        views,
+        global_batch_size=global_batch_size,
+        seed=seed,
+        start_step=start_step,
+        shuffle_buffer=shuffle_buffer,
+        deterministic=deterministic,
+        input_context=input_context,
+    )
 
 
 def train_batches(
@@ -62,25 +101,42 @@ def train_batches(
     crop_size: int,
     augmentation: augment.Augmentation,
     start_step: int = 0,
+    shuffle_buffer: int = _SHUFFLE_BUFFER,
+    deterministic: bool = True,
     input_context: tf.distribute.InputContext = _ONE_HOST,
 ) -> tf.data.Dataset:
-    """One random clip of each video."""
+    """One random clip of each video, epoch after epoch.
 
-    def clip(record, seeds):
+    Args, order and errors are those of `two_view_batches`.
+
+    Returns:
+        Batches of one replica: "clips" uint8 [batch, num_frames, crop_size, crop_size, 3],
+        "label" int64 [batch] (-1: none), "example_key" int64 [batch].
+    """
+
+    def clip(record, epoch):
+        drawn = seeds.example_seeds(seed, example_key=record["example_key"], epoch=epoch, count=2)
         indices = sampling.random_clip_frames(
-            tf.shape(record["frames"])[0],
+            tf.size(record["frames"]),
             num_frames=num_frames,
             temporal_stride=temporal_stride,
-            seed=seeds[0],
+            seed=drawn[0],
         )
-        frames = tf.ensure_shape(tf.gather(record["frames"], indices), [num_frames])
-        return {
-            "clips": spatial.random_crop_resize_flip(
-                frames, crop_size=crop_size, seed=seeds[1], augmentation=augmentation
-            )
-        }
+        frames = spatial.random_crop_resize_flip(
+            _frames(record, indices), crop_size=crop_size, seed=drawn[1], augmentation=augmentation
+        )
+        return {"clips": frames}
 
-    return _training_batches(shards, clip, global_batch_size, seed, start_step, input_context)
+    return _training_batches(
+        shards,
+        clip,
+        global_batch_size=global_batch_size,
+        seed=seed,
+        start_step=start_step,
+        shuffle_buffer=shuffle_buffer,
+        deterministic=deterministic,
+        input_context=input_context,
+    )
 
 
 def test_batches(
@@ -95,92 +151,122 @@ def test_batches(
     global_batch_size: int,
     input_context: tf.distribute.InputContext = _ONE_HOST,
 ) -> tf.data.Dataset:
-    """Every video once, in order."""
-    per_replica = input_context.get_per_replica_batch_size(global_batch_size)
+    """Every video once, in order; every replica of every host gets equally many batches.
 
-    def example(serialized):
-        record = records.parse_example(serialized)
+    Args:
+        shards: what to read.
+        num_frames: frames of a clip.
+        temporal_stride: video frames from one frame of a clip to the next.
+        min_resize: pixels of the shorter side.
+        crop_size: height and width of a crop.
+        num_test_clips: clips spread evenly over the video; 1 is the middle clip.
+        num_test_crops: crops along the longer side; 1 is the centre.
+        global_batch_size: videos of a batch over all replicas and hosts.
+        input_context: which host reads which part, and how large its batches are.
+
+    Returns:
+        Batches of one replica: "views" uint8 [batch, num_test_clips * num_test_crops, num_frames,
+        crop_size, crop_size, 3], "label" int64 [batch] (-1: none), "example_key" int64 [batch],
+        "weight" float32 [batch], 0.0 where a row is padding.
+    """
+
+    def views(record):
         indices = sampling.dense_clip_frames(
-            tf.shape(record["frames"])[0],
+            tf.size(record["frames"]),
             num_frames=num_frames,
             temporal_stride=temporal_stride,
             num_test_clips=num_test_clips,
         )
         needed, places = tf.unique(tf.reshape(indices, [-1]))
-        decoded = tf.map_fn(
-            lambda jpeg: tf.io.decode_jpeg(jpeg, channels=3),
-            tf.gather(record["frames"], needed),
-            fn_output_signature=tf.uint8,
-        )
-        crops = spatial.test_crops(
-            spatial.resize_shorter_side(decoded, min_resize=min_resize),
-            crop_size=crop_size,
-            num_test_crops=num_test_crops,
-        )
-        views = tf.gather(crops, places, axis=1)
-        shape = [num_test_crops, num_test_clips, num_frames, crop_size, crop_size, 3]
-        views = tf.transpose(tf.reshape(views, shape), [1, 0, 2, 3, 4, 5])
-        return {
-            "views": tf.reshape(views, [num_test_clips * num_test_crops, *shape[2:]]),
-            "label": _label(record),
-            "example_key": record["example_key"],
-            "weight": 1.0,
-        }
+        frames = spatial.decode_resized(_frames(record, needed), min_resize=min_resize)
+        crops = spatial.test_crops(frames, crop_size=crop_size, num_test_crops=num_test_crops)
+        places = tf.reshape(places, [num_test_clips, num_frames])
+        by_clip = tf.stack([tf.gather(crop, places) for crop in tf.unstack(crops)], axis=1)
+        return tf.reshape(by_clip, [-1, *by_clip.shape[2:]])
 
-    dataset = tf.data.TFRecordDataset(list(shards.paths), shards.compression)
-    dataset = dataset.shard(input_context.num_input_pipelines, input_context.input_pipeline_id)
-    dataset = dataset.map(example, tf.data.AUTOTUNE).batch(per_replica)
-    return dataset.map(lambda batch: _padded(batch, per_replica)).prefetch(2)
+    def example(serialized):
+        record = records.parse_example(serialized)
+        return {"views": views(record), "weight": 1.0} | _identity(record)
+
+    per_replica = input_context.get_per_replica_batch_size(global_batch_size)
+    own, rows = _test_share(shards, per_replica, input_context)
+    dataset = order.one_pass(own, compression=shards.compression)
+    dataset = dataset.map(example, tf.data.AUTOTUNE)
+    padding = tf.data.Dataset.range(rows).map(lambda _: _zeros(dataset.element_spec))
+    dataset = dataset.concatenate(padding).take(rows)
+    return dataset.batch(per_replica, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
 
 
-def _padded(batch, size):
-    missing = size - tf.shape(batch["weight"])[0]
-    return {
-        name: tf.ensure_shape(
-            tf.pad(value, [[0, missing]] + [[0, 0]] * (value.shape.rank - 1)),
-            [size, *value.shape[1:]],
-        )
-        for name, value in batch.items()
-    }
-
-
-def _training_batches(shards, views, global_batch_size, seed, start_step, input_context):
+def _training_batches(
+    shards,
+    views,
+    *,
+    global_batch_size,
+    seed,
+    start_step,
+    shuffle_buffer,
+    deterministic,
+    input_context,
+):
     if global_batch_size > shards.num_examples:
         raise errors.UserError(
             f"global_batch_size={global_batch_size} is more than the {shards.num_examples} videos "
             f"of split {shards.split!r}; take a smaller batch."
         )
     per_replica = input_context.get_per_replica_batch_size(global_batch_size)
-    hosts = input_context.num_input_pipelines
-    own = -(-(shards.num_examples - input_context.input_pipeline_id) // hosts)
-    epoch, skipped = divmod(start_step * global_batch_size // hosts, own)
-
-    def epoch_of(number):
-        dataset = tf.data.TFRecordDataset(list(shards.paths), shards.compression)
-        dataset = dataset.shard(hosts, input_context.input_pipeline_id)
-        windows = dataset.batch(_SHUFFLE_BUFFER).map(
-            lambda window: tf.random.experimental.stateless_shuffle(window, [seed, number])
-        )
-        return windows.unbatch().map(lambda serialized: (number, serialized))
-
-    first = epoch_of(tf.constant(epoch, tf.int64)).skip(skipped)
-    rest = tf.data.Dataset.counter(epoch + 1).flat_map(epoch_of)
-
-    def example(number, serialized):
-        record = records.parse_example(serialized)
-        key = record["example_key"]
-        base = tf.stack([tf.cast(seed, tf.int64), key])
-        base = tf.cast(base % 2147483647, tf.int32) + tf.stack([0, tf.cast(number, tf.int32)])
-        seeds = tf.unstack(tf.random.split(tf.random.fold_in(base, tf.cast(number, tf.int32)), 5))
-        return views(record, seeds) | {"label": _label(record), "example_key": key}
-
-    dataset = first.concatenate(rest).map(example, tf.data.AUTOTUNE)
-    return dataset.batch(per_replica, drop_remainder=True).prefetch(2)
-
-
-def _label(record):
-    return tf.cond(
-        tf.size(record["labels"]) > 0,
-        lambda: record["labels"][0],
-        lambda: tf.constant(-1, tf.int64),
+    serialized = order.shuffled_epochs(
+        _host_shards(shards, input_context),
+        compression=shards.compression,
+        seed=seed,
+        shuffle_buffer=shuffle_buffer,
+        num_skipped=start_step * per_replica * _replicas_per_host(input_context),
     )
+
+    def example(epoch, serialized):
+        record = records.parse_example(serialized)
+        return views(record, epoch) | _identity(record)
+
+    options = tf.data.Options()
+    options.deterministic = deterministic
+    dataset = serialized.map(example, tf.data.AUTOTUNE).batch(per_replica, drop_remainder=True)
+    return dataset.prefetch(tf.data.AUTOTUNE).with_options(options)
+
+
+def _test_share(shards, per_replica, input_context):
+    """Returns what this host reads, and how many rows it gives with padding.
+
+    All hosts give as many rows as the one with the most videos needs: were one to stop earlier,
+    the others would wait for it for ever.
+    """
+    hosts = range(input_context.num_input_pipelines)
+    shares = [order.host_shards(shards, host=host, num_hosts=len(hosts)) for host in hosts]
+    most = max(sum(shard.count for shard in share) for share in shares)
+    rows_per_step = per_replica * _replicas_per_host(input_context)
+    return shares[input_context.input_pipeline_id], -(-most // rows_per_step) * rows_per_step
+
+
+def _host_shards(shards, input_context):
+    return order.host_shards(
+        shards,
+        host=input_context.input_pipeline_id,
+        num_hosts=input_context.num_input_pipelines,
+    )
+
+
+def _replicas_per_host(input_context):
+    return input_context.num_replicas_in_sync // input_context.num_input_pipelines
+
+
+def _frames(record, indices):
+    frames = tf.gather(record["frames"], indices)
+    return decode.readable(frames, example_id=record["example_id"])
+
+
+def _identity(record):
+    """Returns the first label, or -1, and the key."""
+    label = tf.concat([record["labels"], [-1]], axis=0)[0]
+    return {"label": label, "example_key": record["example_key"]}
+
+
+def _zeros(element_spec):
+    return tf.nest.map_structure(lambda spec: tf.zeros(spec.shape, spec.dtype), element_spec)

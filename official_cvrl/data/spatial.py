@@ -1,15 +1,32 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """Crop, resize and flip on the host, from JPEG to uint8; only the crop is decoded."""
 
+from typing import NamedTuple
+
 import tensorflow as tf
 
-from official_cvrl.data import augment
+from official_cvrl.data import augment, decode
+
+# Named, because the automatic choice differs between kinds of devices.
+_ALGORITHM = "philox"
+
+
+class Draws(NamedTuple):
+    """What was drawn for one clip.
+
+    Attributes:
+        window: int32 [4], top, left, height and width of the crop, in pixels.
+        flip: bool [].
+    """
+
+    window: tf.Tensor
+    flip: tf.Tensor
 
 
 def random_crop_resize_flip(
     encoded: tf.Tensor, *, crop_size: int, seed: tf.Tensor, augmentation: augment.Augmentation
 ) -> tf.Tensor:
-    """Decodes a random window of each frame, resizes it and may flip it.
+    """Decodes a random window of each frame, resizes it and may flip it (Algorithm 1).
 
     Args:
         encoded: string [num_frames], JPEGs of one size.
@@ -20,29 +37,85 @@ def random_crop_resize_flip(
     Returns:
         uint8 [num_frames, crop_size, crop_size, 3].
     """
-    shape = tf.io.extract_jpeg_shape(encoded[0])
-    num_frames = encoded.shape[0]
-    draws = 1 if augmentation.temporally_consistent else num_frames
-    seeds = tf.random.split(seed, draws)
-    windows = [_window(shape, s, augmentation) for s in tf.unstack(seeds)]
-    flips = [
-        tf.random.stateless_uniform([], s + 1) < augmentation.flip_probability
-        for s in tf.unstack(seeds)
-    ]
-    frames = [_decode_window(encoded[i], windows[i % draws], crop_size) for i in range(num_frames)]
-    if draws == 1:
-        clip = tf.stack(frames)
-        return tf.where(flips[0], tf.reverse(clip, [2]), clip)
-    return tf.stack(
-        [
-            tf.where(flip, tf.reverse(frame, [1]), frame)
-            for frame, flip in zip(frames, flips, strict=True)
-        ]
+    size = decode.frame_size(encoded[0])
+
+    def augmented(frames, seed):
+        draws = draw(size, seed=seed, augmentation=augmentation)
+        return apply(frames, draws, crop_size=crop_size)
+
+    if augmentation.temporally_consistent:
+        return augmented(encoded, seed)
+    return tf.map_fn(
+        lambda pair: augmented(pair[0][tf.newaxis], pair[1])[0],
+        (encoded, tf.random.split(seed, encoded.shape[0], alg=_ALGORITHM)),
+        fn_output_signature=tf.TensorSpec([crop_size, crop_size, 3], tf.uint8),
     )
 
 
+def draw(size: tf.Tensor, *, seed: tf.Tensor, augmentation: augment.Augmentation) -> Draws:
+    """Draws what happens to one clip's frames.
+
+    Area and aspect are uniform in their ranges, among the windows that lie within the frame.
+
+    Args:
+        size: int32 [2], height and width of the frames.
+        seed: int32 [2].
+        augmentation: the distributions.
+    """
+    window_seed, flip_seed = tf.unstack(tf.random.split(seed, 2, alg=_ALGORITHM))
+    begin, extent, _ = tf.image.stateless_sample_distorted_bounding_box(
+        tf.concat([size, [3]], axis=0),
+        tf.constant([[[0.0, 0.0, 1.0, 1.0]]]),
+        window_seed,
+        min_object_covered=0.0,
+        aspect_ratio_range=augmentation.aspect_range,
+        area_range=augmentation.area_range,
+        max_attempts=100,
+    )
+    toss = tf.random.stateless_uniform([], flip_seed, alg=_ALGORITHM)
+    return Draws(
+        window=tf.concat([begin[:2], extent[:2]], axis=0),
+        flip=toss < augmentation.flip_probability,
+    )
+
+
+def apply(encoded: tf.Tensor, draws: Draws, *, crop_size: int) -> tf.Tensor:
+    """Does to one clip what was drawn for it.
+
+    Args:
+        encoded: string [num_frames], JPEGs of one size.
+        draws: what to do.
+        crop_size: height and width of the result.
+
+    Returns:
+        uint8 [num_frames, crop_size, crop_size, 3].
+    """
+    frames = decode.decode_window(encoded, draws.window)
+    clip = _resize(frames, [crop_size, crop_size])
+    clip = tf.cond(draws.flip, lambda: tf.reverse(clip, [2]), lambda: clip)
+    return tf.ensure_shape(clip, [encoded.shape[0], crop_size, crop_size, 3])
+
+
+def decode_resized(encoded: tf.Tensor, *, min_resize: int) -> tf.Tensor:
+    """Decodes frames whole and resizes them, one after the other to save memory.
+
+    Args:
+        encoded: string [num_frames], JPEGs of one size.
+        min_resize: pixels of the shorter side.
+
+    Returns:
+        uint8 [num_frames, height', width', 3], see `resize_shorter_side`.
+    """
+
+    def resized(frame):
+        decoded = tf.io.decode_jpeg(frame, channels=3)
+        return resize_shorter_side(decoded[tf.newaxis], min_resize=min_resize)[0]
+
+    return tf.map_fn(resized, encoded, fn_output_signature=tf.uint8)
+
+
 def resize_shorter_side(frames: tf.Tensor, *, min_resize: int) -> tf.Tensor:
-    """Resizes so that the shorter side has min_resize pixels.
+    """Resizes so that the shorter side has min_resize pixels; the longer is rounded down.
 
     Args:
         frames: uint8 [num_frames, height, width, 3].
@@ -51,12 +124,8 @@ def resize_shorter_side(frames: tf.Tensor, *, min_resize: int) -> tf.Tensor:
     Returns:
         uint8 [num_frames, height', width', 3].
     """
-    height, width = tf.shape(frames)[1], tf.shape(frames)[2]
-    scale = min_resize / tf.minimum(height, width)
-    size = [
-        tf.cast(tf.round(tf.cast(side, tf.float64) * scale), tf.int32) for side in (height, width)
-    ]
-    return _resize(frames, size)
+    size = tf.shape(frames)[1:3]
+    return _resize(frames, size * min_resize // tf.reduce_min(size))
 
 
 def test_crops(frames: tf.Tensor, *, crop_size: int, num_test_crops: int) -> tf.Tensor:
@@ -70,17 +139,14 @@ def test_crops(frames: tf.Tensor, *, crop_size: int, num_test_crops: int) -> tf.
     Returns:
         uint8 [num_test_crops, num_frames, crop_size, crop_size, 3].
     """
-    spare = tf.stack([tf.shape(frames)[1] - crop_size, tf.shape(frames)[2] - crop_size])
-    shares = (
-        [0.5] if num_test_crops == 1 else [i / (num_test_crops - 1) for i in range(num_test_crops)]
-    )
-    crops = []
-    for share in shares:
-        along = tf.where(spare == tf.reduce_max(spare), share, 0.5)
-        top, left = tf.unstack(
-            tf.cast(tf.cast(spare, tf.float64) * tf.cast(along, tf.float64), tf.int32)
-        )
-        crops.append(frames[:, top : top + crop_size, left : left + crop_size])
+    spare = tf.shape(frames)[1:3] - crop_size
+    is_longer = tf.stack([spare[0] >= spare[1], spare[0] < spare[1]])
+    along = _evenly(tf.reduce_max(spare), num_test_crops)
+    corners = tf.where(is_longer, along[:, tf.newaxis], spare // 2)
+    crops = [
+        frames[:, top : top + crop_size, left : left + crop_size]
+        for top, left in (tf.unstack(corner) for corner in tf.unstack(corners))
+    ]
     return tf.ensure_shape(tf.stack(crops), [num_test_crops, None, crop_size, crop_size, 3])
 
 
@@ -90,23 +156,13 @@ def center_crop(frames: tf.Tensor, *, min_resize: int, crop_size: int) -> tf.Ten
     return test_crops(resized, crop_size=crop_size, num_test_crops=1)[0]
 
 
-def _window(shape, seed, augmentation):
-    begin, size, _ = tf.image.stateless_sample_distorted_bounding_box(
-        shape,
-        tf.constant([[[0.0, 0.0, 1.0, 1.0]]]),
-        seed,
-        aspect_ratio_range=augmentation.aspect_range,
-        area_range=augmentation.area_range,
-        max_attempts=100,
-    )
-    return tf.concat([begin[:2], size[:2]], axis=0)
-
-
-def _decode_window(encoded, window, crop_size):
-    frame = tf.io.decode_and_crop_jpeg(encoded, window, channels=3)
-    return _resize(frame, [crop_size, crop_size])
+def _evenly(last, count):
+    """Returns int32 [count] from 0 to last, or the middle if it is one."""
+    if count == 1:
+        return (last // 2)[tf.newaxis]
+    return tf.cast(tf.round(tf.linspace(0.0, tf.cast(last, tf.float32), count)), tf.int32)
 
 
 def _resize(frames, size):
-    resized = tf.image.resize(frames, size)
-    return tf.cast(tf.round(resized), tf.uint8)
+    # The cast rounds down, as in the published code, whose checkpoints were trained on that.
+    return tf.cast(tf.image.resize(frames, size), tf.uint8)

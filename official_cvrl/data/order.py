@@ -1,0 +1,124 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""Which examples a host reads, and in which order: a function of the seed and the epoch."""
+
+import dataclasses
+import itertools
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from official_cvrl import manifest
+from official_cvrl.data import seeds
+
+# Fixed, because the order of the examples depends on it.
+_SHARDS_READ_AT_ONCE = 16
+
+
+@dataclasses.dataclass(frozen=True)
+class HostShard:
+    """The records of one shard that one host reads.
+
+    Attributes:
+        path: of the shard.
+        first: index of the first record it reads.
+        step: from there it reads every so manyth.
+        count: how many records that makes.
+    """
+
+    path: str
+    first: int
+    step: int
+    count: int
+
+
+def host_shards(shards: manifest.ShardSet, *, host: int, num_hosts: int) -> tuple[HostShard, ...]:
+    """Returns what a host reads; every example belongs to exactly one host.
+
+    Whole shards where there are enough of them, every so manyth record of all shards otherwise.
+    """
+    sizes = zip(shards.paths, shards.examples_per_shard, strict=True)
+    if len(shards.paths) >= num_hosts:
+        own = itertools.islice(sizes, host, None, num_hosts)
+        return tuple(HostShard(path, first=0, step=1, count=count) for path, count in own)
+    before = itertools.accumulate(shards.examples_per_shard, initial=0)
+    return tuple(
+        _every_nth(path, count=count, first=(host - start) % num_hosts, step=num_hosts)
+        for (path, count), start in zip(sizes, before, strict=False)
+    )
+
+
+def shuffled_epochs(
+    own: Sequence[HostShard],
+    *,
+    compression: str,
+    seed: int,
+    shuffle_buffer: int,
+    num_skipped: int = 0,
+) -> tf.data.Dataset:
+    """Returns the records epoch after epoch, each time in another order, without end.
+
+    An epoch permutes the shards, reads several at once, and sends what it reads through a shuffle
+    buffer. All of it depends on the seed and the epoch only, so a stream from the middle on is the
+    rest of the whole stream. What is skipped is read, not parsed.
+
+    Args:
+        own: see `host_shards`.
+        compression: of the shards.
+        seed: of the order.
+        shuffle_buffer: records that wait, undecoded, to be drawn from.
+        num_skipped: records to leave out at the beginning of the first epoch and those after it.
+
+    Returns:
+        Dataset of (epoch int64 [], serialized string []).
+    """
+
+    def epoch_of(number):
+        shard_seed, buffer_seed = tf.unstack(seeds.epoch_seeds(seed, epoch=number, count=2))
+        order = tf.random.experimental.stateless_shuffle(tf.range(len(own)), shard_seed)
+        records = _table(own, order).interleave(
+            lambda *shard: _records(*shard, compression),
+            cycle_length=min(len(own), _SHARDS_READ_AT_ONCE),
+            num_parallel_calls=tf.data.AUTOTUNE,
+        )
+        shuffled = _shuffled(records, shuffle_buffer, buffer_seed)
+        return shuffled.map(lambda serialized: (number, serialized))
+
+    first_epoch, skipped = divmod(num_skipped, sum(shard.count for shard in own))
+    return tf.data.Dataset.counter(first_epoch).flat_map(epoch_of).skip(skipped)
+
+
+def one_pass(own: Sequence[HostShard], *, compression: str) -> tf.data.Dataset:
+    """Returns the records once, in the order of the shards: Dataset of string []."""
+    table = _table(own, tf.range(len(own)))
+    return table.flat_map(lambda *shard: _records(*shard, compression))
+
+
+def _every_nth(path, *, count, first, step):
+    return HostShard(path, first=first, step=step, count=len(range(first, count, step)))
+
+
+def _table(own, order):
+    columns = (
+        tf.constant([shard.path for shard in own]),
+        tf.constant([shard.first for shard in own], tf.int64),
+        tf.constant([shard.step for shard in own], tf.int64),
+    )
+    return tf.data.Dataset.from_tensor_slices(tuple(tf.gather(part, order) for part in columns))
+
+
+def _records(path, first, step, compression):
+    return tf.data.TFRecordDataset(path, compression).shard(step, first)
+
+
+def _shuffled(dataset, buffer_size, seed):
+    """`Dataset.shuffle` takes no tensor as its seed, and mixes the process's global seed in."""
+    variant = tf.raw_ops.ShuffleDataset(
+        input_dataset=tf.data.experimental.to_variant(dataset),
+        buffer_size=buffer_size,
+        seed=seed[0],
+        seed2=seed[1],
+        reshuffle_each_iteration=False,
+        output_types=[tf.string],
+        output_shapes=[[]],
+    )
+    return tf.data.experimental.from_variant(variant, dataset.element_spec)

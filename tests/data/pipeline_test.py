@@ -1,0 +1,217 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""Order, draws and batches: reproducible, complete, the same on any number of hosts."""
+
+import functools
+
+import cv2
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from official_cvrl import errors
+from official_cvrl.data import augment, order, pipeline, spatial
+from tests.data import shards as tiny
+
+_CLIP = {"num_frames": 3, "temporal_stride": 2, "crop_size": 8}
+_TWO_VIEWS = functools.partial(
+    pipeline.two_view_batches, seed=5, augmentation=augment.published(), **_CLIP
+)
+_TRAIN = functools.partial(
+    pipeline.train_batches, seed=5, augmentation=augment.crop_flip_only(), **_CLIP
+)
+_TEST = functools.partial(
+    pipeline.test_batches, min_resize=10, num_test_clips=2, num_test_crops=3, **_CLIP
+)
+
+
+def _host(number, hosts, replicas=None):
+    return tf.distribute.InputContext(
+        num_input_pipelines=hosts,
+        input_pipeline_id=number,
+        num_replicas_in_sync=replicas or hosts,
+    )
+
+
+def _take(dataset, count):
+    return list(dataset.take(count))
+
+
+def _equal(batches, others):
+    assert len(batches) == len(others)
+    for batch, other in zip(batches, others, strict=True):
+        assert batch.keys() == other.keys()
+        for name in batch:
+            np.testing.assert_array_equal(batch[name], other[name], err_msg=name)
+
+
+def _labels(batches):
+    return np.concatenate([batch["label"].numpy() for batch in batches])
+
+
+@pytest.fixture(scope="module", name="shards")
+def _shards(tmp_path_factory):
+    return tiny.write(tmp_path_factory.mktemp("shards"), 4, 1, 5)
+
+
+@pytest.fixture(scope="module", name="uninterrupted")
+def _uninterrupted(shards):
+    return _take(_TWO_VIEWS(shards, global_batch_size=4, shuffle_buffer=3), 8)
+
+
+@pytest.fixture(scope="module", name="epochs")
+def _epochs(shards):
+    """Three epochs, a batch each."""
+    return _take(_TWO_VIEWS(shards, global_batch_size=10), 3)
+
+
+def test_every_video_once_in_each_epoch_in_another_order(epochs):
+    labels = _labels(epochs).reshape(3, 10)
+    for epoch in labels:
+        assert sorted(epoch) == list(range(10))
+    assert len(np.unique(labels, axis=0)) == 3
+    assert not any(np.array_equal(epoch, np.arange(10)) for epoch in labels)
+
+
+def test_views_differ_between_epochs_and_from_each_other(epochs):
+    rows, seeds = tiny.by_label(epochs, "views"), tiny.by_label(epochs, "seeds")
+    for label in range(10):
+        views = np.reshape(rows[label], [6, -1])
+        assert len(np.unique(views, axis=0)) == 6
+    assert len(np.unique(np.reshape(list(seeds.values()), [-1, 2]), axis=0)) == 60
+
+
+@pytest.mark.parametrize("start", [1, 3, 6])
+def test_resumed_stream_is_the_rest_of_the_stream(shards, uninterrupted, start):
+    """Batches of 4 from 10 videos: the third reaches into the second epoch."""
+    rest = _TWO_VIEWS(shards, global_batch_size=4, shuffle_buffer=3, start_step=start)
+    _equal(_take(rest, 8 - start), uninterrupted[start:])
+
+
+def test_order_depends_on_the_seed_and_on_nothing_else_of_the_process(shards):
+    def labels(global_seed, seed):
+        tf.random.set_seed(global_seed)
+        return list(_labels(_take(_TRAIN(shards, global_batch_size=10, seed=seed), 2)))
+
+    assert labels(1, 7) == labels(2, 7)
+    assert labels(1, 7) != labels(1, 8)
+
+
+def test_a_small_buffer_still_mixes_the_shards(shards):
+    batches = _take(_TRAIN(shards, global_batch_size=10, shuffle_buffer=1), 4)
+    assert len(np.unique(np.reshape(_labels(batches), [4, 10]), axis=0)) > 1
+
+
+def test_without_determinism_each_video_still_has_its_views(shards, epochs):
+    fast = _take(_TWO_VIEWS(shards, global_batch_size=5, deterministic=False), 6)
+    for name in ("views", "seeds"):
+        ours, theirs = tiny.by_label(epochs, name), tiny.by_label(fast, name)
+        for label in range(10):
+            np.testing.assert_array_equal(ours[label], theirs[label])
+
+
+@pytest.mark.parametrize("hosts", [2, 3, 4])
+def test_hosts_share_the_videos_and_see_the_same_views(shards, epochs, hosts):
+    """Three shards: up to three hosts take whole ones, four take every fourth record."""
+    alone = tiny.by_label(epochs, "views")
+    seen = {}
+    for host in range(hosts):
+        own = order.host_shards(shards, host=host, num_hosts=hosts)
+        count = sum(shard.count for shard in own)
+        context = _host(host, hosts)
+        batches = _TWO_VIEWS(shards, global_batch_size=hosts, input_context=context)
+        rows = tiny.by_label(_take(batches, count), "views")
+        assert len(rows) == count
+        assert not set(rows) & set(seen)
+        seen |= rows
+    assert sorted(seen) == list(range(10))
+    for label, (views,) in seen.items():
+        np.testing.assert_array_equal(views, alone[label][0])
+
+
+def test_records_are_shared_evenly_among_more_hosts_than_shards(shards):
+    shares = [order.host_shards(shards, host=host, num_hosts=4) for host in range(4)]
+    assert sorted(sum(shard.count for shard in share) for share in shares) == [2, 2, 3, 3]
+
+
+def test_a_host_resumes_where_it_was(shards):
+    context = _host(1, 2, replicas=4)
+    make = functools.partial(_TRAIN, shards, global_batch_size=4, input_context=context)
+    # Two replicas a host: a step takes two batches.
+    _equal(_take(make(start_step=4), 4), _take(make(), 12)[8:])
+
+
+def test_short_videos(tmp_path):
+    shards = tiny.write(tmp_path, 2, num_frames=4, video_0=tiny.jpegs(1))
+    (two_views,) = _take(_TWO_VIEWS(shards, global_batch_size=2), 1)
+    (train,) = _take(_TRAIN(shards, global_batch_size=2), 1)
+    (test,) = _TEST(shards, global_batch_size=2)
+    assert two_views["views"].shape == [2, 2, 3, 8, 8, 3]
+    assert train["clips"].shape == [2, 3, 8, 8, 3]
+    assert test["views"].shape == [2, 6, 3, 8, 8, 3]
+    for batch, name in ((two_views, "views"), (train, "clips"), (test, "views")):
+        rows = tiny.by_label([batch], name)
+        assert np.ptp(rows[0][0], axis=-4).max() == 0
+        assert np.ptp(rows[1][0], axis=-4).max() > 0
+
+
+def test_test_views_are_every_clip_and_crop(tmp_path):
+    """Against decoding, resizing and cropping each clip on its own; portrait and landscape."""
+    frames = tiny.jpegs(9, height=26, width=17, seed=4)
+    shards = tiny.write(tmp_path, 2, video_1=frames)
+    (batch,) = _TEST(shards, global_batch_size=2)
+    for label, encoded in ((0, tiny.jpegs(9, seed=0)), (1, frames)):
+        # Clips of frames s, s + 2, s + 4, the first at the start, the last at the end.
+        for clip, start in enumerate((0, 4)):
+            chosen = tf.constant(encoded[start : start + 5 : 2])
+            resized = spatial.decode_resized(chosen, min_resize=10)
+            expected = spatial.test_crops(resized, crop_size=8, num_test_crops=3)
+            views = batch["views"][label, 3 * clip : 3 * clip + 3]
+            np.testing.assert_array_equal(views, expected)
+
+
+@pytest.mark.parametrize(("hosts", "replicas"), [(1, 2), (2, 4), (4, 4)])
+def test_every_video_is_tested_once_and_no_replica_waits(shards, hosts, replicas):
+    keys, lengths = [], set()
+    for host in range(hosts):
+        batches = list(
+            _TEST(
+                shards,
+                global_batch_size=2 * replicas,
+                input_context=_host(host, hosts, replicas),
+            )
+        )
+        lengths.add(len(batches))
+        for batch in batches:
+            assert batch["views"].shape == [2, 6, 3, 8, 8, 3]
+            kept = batch["weight"].numpy() == 1.0
+            assert not batch["views"].numpy()[~kept].any()
+            keys += batch["example_key"].numpy()[kept].tolist()
+    assert len(lengths) == 1
+    assert lengths.pop() % (replicas // hosts) == 0
+    assert len(keys) == len(set(keys)) == 10
+
+
+def test_test_batches_keep_the_order(shards):
+    assert _labels(_TEST(shards, global_batch_size=5)).tolist() == list(range(10))
+
+
+def test_a_batch_larger_than_the_data_is_refused(shards):
+    for make in (_TWO_VIEWS, _TRAIN):
+        with pytest.raises(errors.UserError, match="global_batch_size=11 .* 10 videos"):
+            make(shards, global_batch_size=11)
+
+
+@pytest.mark.parametrize("make", [_TWO_VIEWS, _TEST])
+def test_a_broken_frame_names_its_video(tmp_path, make):
+    whole = tiny.jpegs(9)
+    shards = tiny.write(tmp_path, 3, video_1=[frame[:-50] for frame in whole])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="example video 1 .*no whole JPEG"):
+        _take(make(shards, global_batch_size=3), 1)
+
+
+def test_unlabelled_and_grey_videos(tmp_path):
+    grey = [cv2.imencode(".jpg", np.full([20, 24], 99, np.uint8))[1].tobytes()] * 9
+    shards = tiny.write(tmp_path, 1, video_0=grey, unlabelled=True)
+    (batch,) = _take(_TRAIN(shards, global_batch_size=1), 1)
+    assert batch["label"].numpy().tolist() == [-1]
+    np.testing.assert_array_equal(batch["clips"], np.full([1, 3, 8, 8, 3], 99))

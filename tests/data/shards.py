@@ -1,0 +1,60 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""Tiny shards for the tests of the pipeline: every video another colour gradient."""
+
+import cv2
+import numpy as np
+import tensorflow as tf
+
+from official_cvrl import manifest, records
+
+
+def jpegs(count, *, height=20, width=24, seed=0):
+    """Returns frames of smooth noise, JPEG with halved chroma, each unlike the others."""
+    generator = np.random.default_rng(seed)
+    coarse = generator.integers(0, 256, [count, 5, 6, 3], np.uint8)
+    frames = [cv2.resize(part, (width, height), interpolation=cv2.INTER_CUBIC) for part in coarse]
+    return [cv2.imencode(".jpg", frame)[1].tobytes() for frame in frames]
+
+
+def _example(number, frames, labels):
+    return records.encode_example(
+        frames,
+        height=0,
+        width=0,
+        frame_rate=10.0,
+        timestamps_us=range(len(frames)),
+        labels=labels,
+        example_id=f"video {number}",
+    )
+
+
+def write(folder, *counts, num_frames=9, split="train", unlabelled=False, **changes):
+    """Writes a shard for each count and returns the set.
+
+    Args:
+        folder: where to.
+        *counts: videos of each shard, numbered through.
+        num_frames: of each video.
+        split: name.
+        unlabelled: True leaves the labels out, which are the videos' numbers.
+        **changes: `video_3=[...]` gives the fourth video other frames.
+    """
+    number = 0
+    for index, count in enumerate(counts):
+        name = manifest.shard_name(split, index=index, num_shards=len(counts))
+        with tf.io.TFRecordWriter(str(folder / name)) as writer:
+            for _ in range(count):
+                frames = changes.get(f"video_{number}") or jpegs(num_frames, seed=number)
+                labels = [] if unlabelled else [number]
+                writer.write(_example(number, frames, labels))
+                number += 1
+    return manifest.find_shards(folder, split)
+
+
+def by_label(batches, name):
+    """Returns the rows of batches by their label, padding left out."""
+    rows = {}
+    for batch in batches:
+        for label, value in zip(batch["label"].numpy(), batch[name].numpy(), strict=True):
+            rows.setdefault(int(label), []).append(value)
+    return rows
