@@ -8,6 +8,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint bench lock clean environment
 
+# Where it is set, every process compiles TensorFlow's sources anew, for ten seconds.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTHON ?= python3
 BIN := .venv/bin
 RUN := $(BIN)/python

@@ -33,8 +33,8 @@ class Progress:
     ):
         self._stream = stream or sys.stderr
         self._label, self._unit, self._total = label, unit, total
-        self._start = self._done = self._shown = done
-        self._started = self._last_line = time.monotonic()
+        self._done = self._shown = done
+        self._last_line = time.monotonic()
         self._bar = None
         if self._stream.isatty():
             self._bar = tqdm.tqdm(
@@ -66,8 +66,10 @@ class Progress:
         return time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES
 
     def _print_line(self, values):
-        self._last_line, self._shown = time.monotonic(), self._done
-        rate = (self._done - self._start) / max(self._last_line - self._started, 1e-9)
+        now = time.monotonic()
+        # Since the line before: compilation, which comes first, says nothing of the rest.
+        rate = (self._done - self._shown) / max(now - self._last_line, 1e-9)
+        self._last_line, self._shown = now, self._done
         facts = [f"{self._done} {self._unit}", f"{rate:.3g} {self._unit}/s"]
         if self._total:
             facts[0] = f"{self._done}/{self._total} {self._unit}"

@@ -42,6 +42,15 @@ def test_unknown_total_ends_with_what_was_done(clock):
     assert stream.getvalue() == "test: 8 videos, 4 videos/s\n"
 
 
+def test_the_rate_is_the_newest(clock):
+    stream = io.StringIO()
+    shown = progress.Progress(label="train", unit="steps", total=100, stream=stream)
+    for step, seconds in ((1, 90), (11, 10)):
+        clock[0] += seconds
+        shown.update(step)
+    assert stream.getvalue().splitlines()[-1] == "train: 11/100 steps, 1 steps/s, 1:29 left"
+
+
 def test_hours_are_shown(clock):
     stream = io.StringIO()
     shown = progress.Progress(label="train", unit="steps", total=7201, stream=stream)

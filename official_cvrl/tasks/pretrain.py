@@ -97,9 +97,10 @@ class Pretraining:
 
     def preview(self, batch: Mapping[str, tf.Tensor]) -> Mapping[str, tf.Tensor]:
         """Returns the first pairs of views as film strips, view 1 above view 2."""
-        clips = self._augmented({name: value[:4] for name, value in batch.items()})
-        strips = tf.concat(tf.unstack(clips, axis=1), axis=2)
-        pairs = tf.concat(tf.split(strips, 2), axis=1)
+        # The whole batch, because another shape would be compiled anew.
+        views_of_four = [clips[:4] for clips in tf.split(self._augmented(batch), 2)]
+        strips = [tf.concat(tf.unstack(clips, axis=1), axis=2) for clips in views_of_four]
+        pairs = tf.concat(strips, axis=1)
         return {"view_pairs": tf.cast(tf.round(pairs * 255.0), tf.uint8)}
 
     def evaluate(self) -> Mapping[str, float]:

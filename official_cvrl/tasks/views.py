@@ -62,7 +62,7 @@ def collect(
         outputs = tf.cast(function(batch["views"]), tf.float32)
         return {"outputs": outputs, **{name: batch[name] for name in batch if name != "views"}}
 
-    step = tf.function(lambda batch: strategy.run(per_replica, args=(batch,)))
+    step = tf.function(lambda batch: strategy.run(per_replica, args=(batch,)), autograph=False)
     shown = progress.Progress(label=label, unit="videos")
     parts, done = [], 0
     for batch in batches:
