@@ -1,82 +1,66 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """Pre-trains on real UCF-101 clips and evaluates on groups never seen, beside random weights.
 
-    python benchmarks/ucf101_subset.py --videos=UCF_VIDEOS --annotations=UCF_SPLITS --output=DIR
+    python -m benchmarks.ucf101_subset --videos=UCF_VIDEOS --annotations=UCF_SPLITS --output=DIR
 
-UCF_SPLITS holds classInd.txt, trainlist01.txt and testlist01.txt in the official form; they may
-list a subset of the classes and videos. What is done already is passed over, so the same command
-goes on after an interruption. Prints a Markdown table and writes it to DIR/results.md.
+UCF_SPLITS holds the official classInd.txt, trainlist01.txt and testlist01.txt; of UCF_VIDEOS any
+part of the data set will do, and the lists are cut down to it. What is done already is passed over,
+so the same command goes on after an interruption.
 """
 
-import json
 import os
 import pathlib
-import subprocess
-import sys
 
 from absl import app, flags
 
-_VIDEOS = flags.DEFINE_string("videos", None, "Folder of the videos.", required=True)
+from benchmarks import studies
+
+_VIDEOS = flags.DEFINE_string("videos", None, "Folder of CLASS/VIDEO.avi.", required=True)
 _ANNOTATIONS = flags.DEFINE_string("annotations", None, "Folder of the splits.", required=True)
 _OUTPUT = flags.DEFINE_string("output", None, "Folder for records and runs.", required=True)
-_SEEDS = flags.DEFINE_integer("seeds", 1, "Pre-training runs, seeds 0, 1, …")
-_STEPS = flags.DEFINE_integer("steps", 600, "Pre-training steps.")
+_SEEDS = flags.DEFINE_integer("seeds", 3, "Runs of each row, seeds 0, 1, …")
+_PARAMS = flags.DEFINE_multi_string("gin_param", [], "Bindings for pre-training.")
 
-_ROOT = pathlib.Path(__file__).resolve().parents[1]
-# Every other frame of 25 a second, 8 of them: 0.6 seconds, of which UCF-101's clips have several.
-_CLIPS = ("TEMPORAL_STRIDE = 2",)
+_ROWS = (studies.Row("CVRL"), studies.Row("random weights", pretrained=False))
 
 
 def main(unused_argv):
-    """Runs conversion, pre-training and both evaluations for each seed."""
-    output = _OUTPUT.value
-    records = os.path.join(output, "records")
+    """Converts, pre-trains and evaluates for each seed, and prints the table."""
+    records = os.path.join(_OUTPUT.value, "records")
+    splits = os.path.join(_OUTPUT.value, "splits")
+    _write_lists_of_what_is_there(splits)
     for split in ("train", "test"):
-        _run(
-            *("-m", "tfrecords_tools.convert", "--dataset=ucf101", f"--videos={_VIDEOS.value}"),
-            *(f"--annotations={_ANNOTATIONS.value}", f"--split={split}", "--fold=1"),
+        studies.run(
+            *("-m", "tfrecords_tools.convert", "--dataset=ucf101", f"--split={split}"),
+            *("--fold=1", f"--videos={_VIDEOS.value}", f"--annotations={splits}"),
             *(f"--output={records}", "--short_side=64"),
         )
-    rows = []
-    for seed in range(_SEEDS.value):
-        pretrained = os.path.join(output, f"pretrain_{seed}")
-        steps = f"TRAIN_STEPS = {_STEPS.value}"
-        _train("pretrain.gin", records, pretrained, f"SEED = {seed}", steps)
-        for name, weights in (("CVRL", pretrained), ("random weights", "")):
-            folder = os.path.join(output, f"linear_{name.split()[0].lower()}_{seed}")
-            start = f"run.pretrained = '{os.path.abspath(weights) if weights else ''}'"
-            _train("linear_eval.gin", records, folder, f"SEED = {seed}", start)
-            rows.append((name, seed, _results(folder)))
-    table = _table(rows)
-    pathlib.Path(output, "results.md").write_text(table + "\n")
-    print(table)
-
-
-def _train(gin_file, records, model_dir, *params):
-    _run(
-        *("train.py", f"--gin_file={gin_file}", f"--data_dir={records}"),
-        f"--model_dir={model_dir}",
-        *(f"--gin_param={param}" for param in (*_CLIPS, *params)),
+    study = studies.Study(
+        data_dir=records,
+        output=_OUTPUT.value,
+        pretrain_params=_PARAMS.value,
+        num_seeds=_SEEDS.value,
     )
+    print(study.table(_ROWS))
 
 
-def _run(*arguments):
-    print("$ python", *arguments, flush=True)
-    subprocess.run([sys.executable, *arguments], cwd=_ROOT, check=True)
+def _write_lists_of_what_is_there(splits):
+    os.makedirs(splits, exist_ok=True)
+    official, videos = pathlib.Path(_ANNOTATIONS.value), pathlib.Path(_VIDEOS.value)
+    classes = [line.split() for line in _lines(official / "classInd.txt")]
+    there = [f"{number} {name}" for number, name in classes if (videos / name).is_dir()]
+    _write(os.path.join(splits, "classInd.txt"), there)
+    for name in ("trainlist01.txt", "testlist01.txt"):
+        kept = [line for line in _lines(official / name) if (videos / line.split()[0]).exists()]
+        _write(os.path.join(splits, name), kept)
 
 
-def _results(folder):
-    with open(os.path.join(folder, "results.json"), encoding="utf-8") as file:
-        return json.load(file)
+def _lines(path):
+    return [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
-def _table(rows):
-    lines = ["| backbone | seed | kNN top-1 | linear top-1 |", "|---|---|---|---|"]
-    lines += [
-        f"| {name} | {seed} | {results['knn_top1']:.1%} | {results['top1']:.1%} |"
-        for name, seed, results in rows
-    ]
-    return "\n".join(lines)
+def _write(path, lines):
+    pathlib.Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

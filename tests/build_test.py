@@ -19,8 +19,6 @@ _PACKAGES = {
     "PIL": "pillow",
     "absl": "absl_py",
     "cv2": "opencv_python_headless",
-    "skimage": "scikit_image",
-    "sklearn": "scikit_learn",
     "gin": "gin_config",
     "google": "protobuf",
     "official": "tf_models_official",
@@ -29,7 +27,11 @@ _PACKAGES = {
 # Used where it happens to be installed; in no requirements file.
 _OPTIONAL = {"tensorflow_io"}
 # Needed without an import: tensorflow.keras is tf_keras once official_cvrl has chosen it.
-_WITHOUT_IMPORT = {"official_cvrl/__init__.py": {"@pypi//tf_keras"}}
+_WITHOUT_IMPORT = {
+    "official_cvrl/__init__.py": {"@pypi//tf_keras"},
+    # Their photographs.
+    "official_cvrl/data/synthetic.py": {"@pypi//scikit_image", "@pypi//scikit_learn"},
+}
 # In the requirements for the sake of others, see the comments there, or to be run as commands.
 _NOT_IMPORTED = {"google_api_core", "setuptools", "pytest_xdist", "ruff"}
 

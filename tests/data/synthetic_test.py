@@ -1,6 +1,7 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """The embedded videos: real files, the same from the same seed."""
 
+import hashlib
 import pathlib
 
 import av
@@ -12,25 +13,45 @@ from official_cvrl.data import synthetic
 _SMALL = {"num_train_per_class": 1, "num_test_per_class": 1, "size": 32, "num_frames": 6}
 
 
-def _files(folder):
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in pathlib.Path(folder).rglob("*.mp4")
-    }
+def _digests(folder):
+    """What is in each file; and of its pictures, to tell drawing and encoding apart."""
+    found = {}
+    for path in sorted(pathlib.Path(folder).rglob("*.mp4")):
+        name = str(path.relative_to(folder))
+        found[name] = _digest(path.read_bytes()), _digest(_pictures(path).tobytes())
+    return found
+
+
+def _digest(content):
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def _pictures(path):
+    with av.open(str(path)) as container:
+        return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
 
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path):
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         synthetic.write_videos(str(tmp_path / name), seed=seed, **_SMALL)
-    first, second, other = (_files(tmp_path / name) for name in "abc")
+    first, second, other = (_digests(tmp_path / name) for name in "abc")
     assert first == second
     assert set(first) == set(other)
-    assert all(first[name] != other[name] for name in first)
+    assert not set(first.values()) & set(other.values())
     expected = {f"{s}/{c}/000.mp4" for s in ("train", "test") for c in synthetic.class_names()}
     assert set(first) == expected
-    with av.open(str(tmp_path / "a" / min(first))) as container:
-        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
-    assert np.stack(frames).shape == (6, 32, 32, 3)
+    assert _pictures(tmp_path / "a" / min(first)).shape == (6, 32, 32, 3)
+
+
+def test_there_are_at_least_eight_classes_and_no_two_videos_are_alike():
+    names = synthetic.class_names()
+    assert len(names) >= 8
+    videos = [
+        synthetic.draw_video(name, seed=(number,), size=16, num_frames=4)
+        for name in names
+        for number in (0, 1)
+    ]
+    assert len({video.tobytes() for video in videos}) == len(videos)
 
 
 def test_motions_move_differently():
