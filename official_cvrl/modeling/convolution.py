@@ -2,7 +2,7 @@
 """3-D convolution over 4-D activations, as 2-D convolution where the kernel allows it.
 
 Clips travel through the backbone as frames, [batch * num_frames, height, width, channels]; who
-needs time is told `num_frames`. On CPUs 2-D is faster for the kernels that span space or time alone.
+needs time is told `num_frames`. On CPUs 2-D is faster for kernels that span space or time alone.
 """
 
 import tensorflow as tf
