@@ -1,5 +1,5 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
-"""What pre-training on the embedded data is worth: CVRL, single frames, random weights.
+"""What pre-training on the embedded data is worth, beside single frames, random weights, labels.
 
     python -m benchmarks.embedded_data --output=DIR
 
@@ -17,10 +17,18 @@ _OUTPUT = flags.DEFINE_string("output", None, "Folder for the runs.", required=T
 _SEEDS = flags.DEFINE_integer("seeds", 3, "Runs of each row, seeds 0, 1, …")
 _PARAMS = flags.DEFINE_multi_string("gin_param", [], "Bindings for pre-training.")
 
+_ONE_FRAME = ("NUM_FRAMES = 1",)
+_SUPERVISED = (
+    "classify.Classification.frozen = False",
+    "heads.LinearClassifier.normalize_embedding = False",
+    "LEARNING_RATE = 0.1",
+)
 _ROWS = (
     studies.Row("CVRL"),
-    studies.Row("single frames", params=("NUM_FRAMES = 1",)),
+    studies.Row("single frames", params=_ONE_FRAME),
     studies.Row("random weights", pretrained=False),
+    studies.Row("supervised", pretrained=False, params=_SUPERVISED),
+    studies.Row("supervised single frames", pretrained=False, params=_SUPERVISED + _ONE_FRAME),
 )
 
 

@@ -56,7 +56,7 @@ class Study:
         ]
         for row in rows:
             results = [self._run(row, seed) for seed in range(self.num_seeds)]
-            shown = (_mean_and_spread([r[name] for r in results]) for name in _MEASURES)
+            shown = (_mean_and_spread([r.get(name) for r in results]) for name in _MEASURES)
             lines.append(f"| {row.name} | {' | '.join(shown)} |")
         command = f"python -m {_module()} {shlex.join(sys.argv[1:])}"
         machine = f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} CPUs ({_processor()})"
@@ -95,6 +95,8 @@ def run(*arguments: str) -> None:
 
 
 def _mean_and_spread(values):
+    if None in values:
+        return "–"  # Trained backbones have no kNN probe.
     mean = f"{statistics.mean(values):.1%}"
     return f"{mean} ± {statistics.stdev(values):.1%}" if len(values) > 1 else mean
 

@@ -1,0 +1,81 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""Classification: what is trained, what is frozen, and what the test says."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from official_cvrl import errors
+from official_cvrl.data import augment, pipeline
+from official_cvrl.modeling import heads
+from official_cvrl.tasks import classify
+from tests.data import shards
+from tests.tasks import tiny
+
+
+@pytest.fixture(scope="module", name="data_dir")
+def _data_dir(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("records")
+    tiny.write_records(folder)
+    return folder
+
+
+def _task(data_dir, *, frozen):
+    strategy = tiny.one_device()
+    source = tiny.make_feed(
+        data_dir,
+        strategy,
+        pipeline.train_batches,
+        augmentation=augment.crop_flip_only(),
+        num_test_clips=3,
+    )
+    with strategy.scope():
+        task = classify.Classification(
+            strategy=strategy,
+            feed=source,
+            backbone=tiny.backbone,
+            classifier=heads.LinearClassifier,
+            optimizer=tiny.sgd,
+            frozen=frozen,
+            max_clips_per_pass=4,
+        )
+    return task, strategy
+
+
+def _changed(before, after):
+    return [bool(np.any(new != old)) for new, old in zip(after, before, strict=True)]
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_a_frozen_backbone_stays_to_the_last_bit(data_dir, frozen):
+    task, strategy = _task(data_dir, frozen=frozen)
+    backbone, classifier = tiny.values(task.backbone), tiny.values(task.classifier)
+    (outputs,) = tiny.steps(task, strategy, 1)
+    assert outputs["loss"] == pytest.approx(outputs["classification_loss"])
+    assert all(_changed(classifier, tiny.values(task.classifier)))
+    changed = _changed(backbone, tiny.values(task.backbone))
+    assert not any(changed) if frozen else all(changed)
+
+
+def test_top_1_is_that_of_the_mean_probabilities_over_views(data_dir):
+    task, _ = _task(data_dir, frozen=True)
+    hits = []
+    for batch in task._feed.batches("test"):
+        for views, label, weight in zip(
+            batch["views"], batch["label"].numpy(), batch["weight"].numpy(), strict=True
+        ):
+            embeddings = task.backbone(tf.cast(views, tf.float32) / 255.0)["embedding"]
+            probabilities = tf.nn.softmax(task.classifier(embeddings)).numpy()
+            if weight:
+                hits.append(probabilities.mean(axis=0).argmax() == label)
+    assert len(hits) == 5
+    results = task.evaluate()
+    assert results["top1"] == pytest.approx(np.mean(hits))
+    assert results["top1"] <= results["top5"] <= 1
+    assert "knn_top1" in results
+
+
+def test_videos_without_labels_are_refused(tmp_path):
+    shards.write(tmp_path, 4, unlabelled=True)
+    with pytest.raises(errors.UserError, match="without labels"):
+        _task(tmp_path, frozen=True)
