@@ -19,7 +19,7 @@ help:
 	echo 'make demo    the whole way on embedded data: videos to report page, in demo/'
 	echo 'make test    all tests; PYTEST="-x tests/records_test.py" for some of them'
 	echo 'make lint    ruff check and format'
-	echo 'make bench   the benchmarks'
+	echo 'make bench   the study of docs/results.md on embedded data; about an hour'
 	echo 'make lock    requirements-lock.txt anew, out of requirements.txt and requirements-dev.txt'
 	echo 'make clean   removes .venv, caches and demo/; runs/ stays'
 	echo
@@ -37,10 +37,7 @@ lint: environment
 	$(BIN)/ruff format --check .
 
 bench: environment
-	shopt -s nullglob
-	benchmarks=(benchmarks/*_benchmark.py)
-	[ $${#benchmarks[@]} -gt 0 ] || echo 'There is no benchmarks/*_benchmark.py yet.'
-	for benchmark in "$${benchmarks[@]}"; do $(RUN) "$$benchmark"; done
+	$(RUN) -m benchmarks.embedded_data --output=runs/benchmarks/embedded_data
 
 lock: environment
 	$(BIN)/pip install -qq uv

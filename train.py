@@ -25,32 +25,40 @@ _DATA_DIR = flags.DEFINE_string(
 )
 
 
-def main(unused_argv):
+def main(arguments):
     """Runs the experiment; returns the exit code."""
     try:
-        results = _run()
+        results = _run(arguments[1:])
     except errors.UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except trainer.Interrupted as interruption:
         print(f"Interrupted: {interruption}. The same command goes on from there.", file=sys.stderr)
         return interruption.exit_code
+    except KeyboardInterrupt:
+        print("Interrupted between two checkpoints. The same command goes on.", file=sys.stderr)
+        return 130
     for name, value in results.items():
         print(f"{name}: {value:.4f}")
     return 0
 
 
-def _run():
+def _run(leftover):
+    if leftover or not _GIN_FILE.value:
+        raise errors.UserError(
+            f"{' '.join(leftover) or 'nothing'} was given where --gin_file=NAME.gin is needed; "
+            "configs/ holds pretrain.gin and linear_eval.gin."
+        )
     gin_utils.parse(_GIN_FILE.value, _GIN_PARAM.value)
     model_dir = _MODEL_DIR.value or _default_model_dir()
 
-    def on_built():
-        gin_utils.check_all_used()
-        gin_utils.save_operative_config(model_dir)
-
     print(f"Run folder: {model_dir} (tensorboard --logdir={model_dir})", flush=True)
     return gin_utils.configured(experiment.run)(
-        mode=_MODE.value, model_dir=model_dir, data_dir=_DATA_DIR.value, on_built=on_built
+        mode=_MODE.value,
+        model_dir=model_dir,
+        data_dir=_DATA_DIR.value,
+        on_built=gin_utils.check_all_used,
+        save_config=gin_utils.save_operative_config,
     )
 
 

@@ -29,12 +29,10 @@ def main(unused_argv):
     records = os.path.join(_OUTPUT.value, "records")
     splits = os.path.join(_OUTPUT.value, "splits")
     _write_lists_of_what_is_there(splits)
-    for split in ("train", "test"):
-        studies.run(
-            *("-m", "tfrecords_tools.convert", "--dataset=ucf101", f"--split={split}"),
-            *("--fold=1", f"--videos={_VIDEOS.value}", f"--annotations={splits}"),
-            *(f"--output={records}", "--short_side=64"),
-        )
+    studies.run(
+        *("-m", "tfrecords_tools.convert", "--dataset=ucf101", "--fold=1", "--short_side=64"),
+        *(f"--videos={_VIDEOS.value}", f"--annotations={splits}", f"--output={records}"),
+    )
     study = studies.Study(
         data_dir=records,
         output=_OUTPUT.value,
@@ -47,9 +45,10 @@ def main(unused_argv):
 def _write_lists_of_what_is_there(splits):
     os.makedirs(splits, exist_ok=True)
     official, videos = pathlib.Path(_ANNOTATIONS.value), pathlib.Path(_VIDEOS.value)
-    classes = [line.split() for line in _lines(official / "classInd.txt")]
-    there = [f"{number} {name}" for number, name in classes if (videos / name).is_dir()]
-    _write(os.path.join(splits, "classInd.txt"), there)
+    names = [line.split()[1] for line in _lines(official / "classInd.txt")]
+    there = [name for name in names if (videos / name).is_dir()]
+    numbered = [f"{number} {name}" for number, name in enumerate(there, start=1)]
+    _write(os.path.join(splits, "classInd.txt"), numbered)
     for name in ("trainlist01.txt", "testlist01.txt"):
         kept = [line for line in _lines(official / name) if (videos / line.split()[0]).exists()]
         _write(os.path.join(splits, name), kept)

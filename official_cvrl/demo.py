@@ -123,6 +123,9 @@ def main(unused_argv):
     except errors.UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("Interrupted; the same command goes on.", file=sys.stderr)
+        return 130
     print(f"\n{demo.table()}\n\n{demo.paths()}")
     print(f"\nThe demo took {time.monotonic() - started:.0f} s.")
     return 0

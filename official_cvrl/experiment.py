@@ -5,7 +5,9 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from official_cvrl import checkpoints, embedded, errors, run_info, trainer
+import tensorflow as tf
+
+from official_cvrl import checkpoints, embedded, errors, filesystems, run_info, trainer
 from official_cvrl import runtime as runtime_lib
 from official_cvrl.data import feed
 
@@ -29,6 +31,7 @@ def run(
     pretrained: str = "",
     seed: int = 0,
     on_built: Callable[[], None] = lambda: None,
+    save_config: Callable[[str], None] = lambda model_dir: None,
 ) -> Mapping[str, float]:
     """Trains and evaluates one task.
 
@@ -50,6 +53,7 @@ def run(
             beside this one; "" for random weights.
         seed: of initialisation, shuffling and augmentation.
         on_built: called once everything is made and before the first step; may refuse to go on.
+        save_config: called after that with the run's folder, unless mode is "eval".
 
     Returns:
         The last evaluation's measures by name; empty after mode "train".
@@ -63,7 +67,7 @@ def run(
     data_dir = data_dir or embedded.records()
     strategy = runtime.start(seed=seed)
     source = feed.Feed(
-        data_dir=os.path.abspath(data_dir),
+        data_dir=filesystems.absolute(data_dir),
         strategy=strategy,
         global_batch_size=global_batch_size,
         seed=seed,
@@ -84,30 +88,44 @@ def run(
         raise errors.UserError(f"No checkpoint in {model_dir} to evaluate; train first.")
     elif pretrained:
         _start_from(built.backbone, pretrained, model_dir)
+    if mode != "train":
+        built.check_evaluation()
     on_built()
-    run_info.write(model_dir, _describe(built, source.data_dir, test_input, probe_input))
+    # A run is described by what it was trained with.
     if mode != "eval":
+        save_config(model_dir)
+        run_info.write(model_dir, _describe(built, source.data_dir, test_input, probe_input))
         outer.train(evaluate=mode == "train_and_eval")
     return _evaluated(outer, model_dir) if mode != "train" else {}
 
 
 def _start_from(backbone, pretrained, model_dir):
-    beside = os.path.join(os.path.dirname(os.path.abspath(model_dir)), pretrained)
-    path = checkpoints.load_backbone(backbone, beside if os.path.exists(beside) else pretrained)
+    beside = os.path.join(os.path.dirname(filesystems.absolute(model_dir)), pretrained)
+    try:
+        path = checkpoints.load_backbone(
+            backbone, beside if tf.io.gfile.exists(beside) else pretrained
+        )
+    except errors.UserError as error:
+        raise errors.UserError(
+            f"{error} (run.pretrained = {pretrained!r}, beside this run or by itself: pre-train "
+            "first, or name the folder of a run.)"
+        ) from error
     print(f"Backbone from {path}.", flush=True)
 
 
 def _evaluated(outer, model_dir):
     results = dict(outer.evaluate())
-    run_info.write_json(os.path.join(model_dir, "results.json"), results)
+    if results:
+        run_info.write_json(os.path.join(model_dir, "results.json"), results)
     return results
 
 
 def _claim(model_dir, data_dir):
     """Makes the run's folder; refuses one that belongs to a run on other data."""
+    folder = filesystems.openable_path(model_dir)
     try:
-        os.makedirs(model_dir, exist_ok=True)
-        writable = os.access(model_dir, os.W_OK)
+        folder.mkdir(parents=True, exist_ok=True)
+        writable = bool(filesystems.scheme(model_dir)) or os.access(model_dir, os.W_OK)
     except OSError:
         writable = False
     if not writable:

@@ -11,17 +11,17 @@ from etils import epath
 from official_cvrl import errors
 
 _SCHEME = re.compile(r"^([a-zA-Z][a-zA-Z0-9+.-]*)://")
-_WAY_OUT = {
-    "s3": "install the second stack (requirements-tf215.txt: tensorflow-io opens s3://)",
-    "az": "install the second stack (requirements-tf215.txt: tensorflow-io opens az://)",
-    "hdfs": "install the second stack (requirements-tf215.txt: tensorflow-io opens hdfs://)",
-}
 
 
 def scheme(path: str | os.PathLike[str]) -> str:
     """Returns `gs` for `gs://bucket/file`, and an empty string for a local path."""
     match = _SCHEME.match(os.fspath(path))
     return match.group(1).lower() if match else ""
+
+
+def absolute(path: str) -> str:
+    """Returns a local path as an absolute one, and `scheme://…` as it is."""
+    return path if scheme(path) else os.path.abspath(path)
 
 
 def openable_path(path: str | os.PathLike[str]) -> epath.Path:
@@ -35,10 +35,9 @@ def openable_path(path: str | os.PathLike[str]) -> epath.Path:
     """
     name = scheme(path)
     if name and name not in _registered_schemes():
-        fallback = "copy the data to a local folder or to gs://"
-        way_out = f"{_WAY_OUT[name]}, or {fallback}" if name in _WAY_OUT else fallback
         raise errors.UserError(
-            f"{os.fspath(path)}: this installation cannot open {name}:// paths; {way_out}."
+            f"{os.fspath(path)}: this installation cannot open {name}:// paths; copy the data to a "
+            "local folder or to gs://."
         )
     # epath knows which schemes are remote; file:// is an ordinary local path to it.
     return epath.Path(_SCHEME.sub("", os.fspath(path)) if name == "file" else path)

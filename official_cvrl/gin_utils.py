@@ -109,11 +109,6 @@ def parse(gin_files: Sequence[str], gin_params: Sequence[str] = ()) -> None:
         _parse_source(source, imports=list(_parsed.imports), short_names=True)
 
 
-def parse_file(path: str) -> None:
-    """Begins a new configuration out of one file, such as a run's own `config.gin`."""
-    parse([path])
-
-
 def _parse_file(path: str, *, including: tuple[str, ...]):
     try:
         with tf.io.gfile.GFile(path) as file:
@@ -242,16 +237,6 @@ def configured(function: Callable[..., Any]) -> Callable[..., Any]:
             return _registered(function).wrapper(**handed)
 
     return call
-
-
-def arguments(function: Callable[..., Any]) -> dict[str, Any]:
-    """Returns what the configuration binds to a function's arguments, references evaluated.
-
-    For rebuilding parts of a run out of its saved `config.gin` without running it.
-    """
-    _registered(function)
-    with _plain_errors(function.__name__):
-        return gin_config.get_bindings(function)
 
 
 def _registered(function) -> gin_config.Configurable:

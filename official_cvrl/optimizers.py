@@ -27,7 +27,7 @@ def warmup_cosine(*, learning_rate: float, total_steps: int, warmup_steps: int =
     """Half-period cosine decay to zero after a linear warm-up from zero (paper, section 4.1).
 
     Args:
-        learning_rate: the peak rate.
+        learning_rate: the rate that the cosine starts from; warm-up meets it on its way down.
         total_steps: steps of the whole run, warm-up included; the rate is zero there.
         warmup_steps: steps over which the rate rises linearly.
 
@@ -96,8 +96,13 @@ def lars(*, learning_rate: float | Schedule, momentum: float = 0.9, weight_decay
     )
 
 
-def with_loss_scaling(optimizer):
-    """Wraps the optimizer for float16: the loss is scaled so that small gradients survive."""
+def for_precision(optimizer):
+    """Returns the optimizer as the precision of the process needs it.
+
+    Under "mixed_float16" it is wrapped: the loss is scaled so that small gradients survive.
+    """
+    if tf.keras.mixed_precision.global_policy().name != "mixed_float16":
+        return optimizer
     return tf.keras.mixed_precision.LossScaleOptimizer(optimizer)
 
 

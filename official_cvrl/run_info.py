@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import official_cvrl
-from official_cvrl import checkpoints, errors
+from official_cvrl import checkpoints, errors, filesystems
 from official_cvrl.data import clip_format
 from official_cvrl.modeling import resnet_3d
 
@@ -43,12 +43,11 @@ def read(model_dir: str) -> RunInfo | None:
     Raises:
         UserError: the file is there but broken.
     """
-    path = os.path.join(model_dir, _NAME)
-    if not os.path.exists(path):
+    path = filesystems.openable_path(model_dir) / _NAME
+    if not path.exists():
         return None
     try:
-        with open(path, encoding="utf-8") as file:
-            content = json.load(file)
+        content = json.loads(path.read_text())
         clip = content.pop("clip")
         return RunInfo(clip=clip and clip_format.ClipFormat(**clip), **content)
     except (ValueError, TypeError, KeyError) as error:
@@ -85,8 +84,15 @@ def load_backbone(model_dir: str, info: RunInfo) -> tuple[resnet_3d.ResNet3D, st
 
 
 def write_json(path: str, content: Any) -> None:
-    """Writes a JSON file, whole or not at all."""
-    with open(path + ".tmp", "w", encoding="utf-8") as file:
-        json.dump(content, file, indent=2)
-        file.write("\n")
-    os.replace(path + ".tmp", path)
+    """Writes a JSON file, whole or not at all.
+
+    Raises:
+        UserError: it cannot be written; the file before it stays.
+    """
+    target = filesystems.openable_path(path)
+    unfinished = target.with_name(f"{target.name}.tmp")
+    try:
+        unfinished.write_text(json.dumps(content, indent=2) + "\n")
+        unfinished.replace(target)
+    except OSError as error:
+        raise errors.UserError(f"{path} cannot be written: {error}.") from error

@@ -34,6 +34,9 @@ class Task(Protocol):
     def preview(self, batch: Any) -> Mapping[str, tf.Tensor]:
         """Returns pictures of a batch by name, uint8 [count, height, width, 3]."""
 
+    def check_evaluation(self) -> None:
+        """Refuses, with UserError, what `evaluate` would only find out after training."""
+
     def evaluate(self) -> Mapping[str, float]:
         """Measures the model as it is now; empty if there is nothing to measure with."""
 
@@ -162,7 +165,7 @@ class Trainer:
             bar.update(step, _shown(values))
         if saves:
             self._save(step)
-        if asked_to_stop and not last:
+        if asked_to_stop:
             raise Interrupted(f"saved at step {step} in {self._model_dir}", 128 + stop.received)
         if evaluate and not last and self._evaluation_is_due(step):
             self.evaluate()

@@ -24,3 +24,9 @@ def test_local_paths_read_and_write(tmp_path):
 def test_unknown_scheme_is_refused_with_a_way_out():
     with pytest.raises(errors.UserError, match="(?s)ftp2://host/a.*cannot open ftp2://.*gs://"):
         filesystems.openable_path("ftp2://host/a")
+
+
+def test_only_local_paths_are_made_absolute(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert filesystems.absolute("runs/x") == str(tmp_path / "runs" / "x")
+    assert filesystems.absolute("gs://bucket/x") == "gs://bucket/x"

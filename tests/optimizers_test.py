@@ -57,7 +57,7 @@ class UpdateTest(tf.test.TestCase, parameterized.TestCase):
         self.assertAllClose(self._steps(optimizers.sgd(learning_rate=0.1)), 1.44)
 
     def test_loss_scaling_changes_nothing_but_range(self):
-        scaled = optimizers.with_loss_scaling(optimizers.sgd(learning_rate=0.1))
+        scaled = tf.keras.mixed_precision.LossScaleOptimizer(optimizers.sgd(learning_rate=0.1))
         self.assertAllClose(self._steps(scaled), 1.44)
 
     def test_lars_adapts_kernels_but_not_biases(self):
@@ -84,7 +84,7 @@ class UpdateTest(tf.test.TestCase, parameterized.TestCase):
             weight = tf.Variable(0.0)
             optimizer = optimizers.sgd(learning_rate=1.0, momentum=0.0)
             if precision == "float16":
-                optimizer = optimizers.with_loss_scaling(optimizer)
+                optimizer = tf.keras.mixed_precision.LossScaleOptimizer(optimizer)
 
         def step():
             index = tf.distribute.get_replica_context().replica_id_in_sync_group

@@ -26,7 +26,7 @@ class Augmentation:
         temporally_consistent: False draws anew for each frame (Table 9, third row).
 
     Raises:
-        ValueError: a probability outside [0, 1], or a range that is not one.
+        ValueError: a probability outside [0, 1], a hue outside [0, 0.5], a range that is none.
     """
 
     area_range: tuple[float, float] = (0.3, 1.0)
@@ -49,6 +49,8 @@ class Augmentation:
         for name in ("blur_probabilities", "solarize_probabilities"):
             for probability in getattr(self, name):
                 _check_probability(name, probability)
+        if not 0 <= self.hue <= 0.5:
+            raise ValueError(f"hue={self.hue} must lie in [0, 0.5].")
         for name in ("area_range", "aspect_range", "blur_sigma_range"):
             low, high = getattr(self, name)
             if not 0 < low <= high:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from official_cvrl.data import faults
+
 _MAGIC = b"\xff\xd8\xff"
 _END = b"\xff\xd9"
 
@@ -22,10 +24,10 @@ def readable(encoded: tf.Tensor, *, example_id: tf.Tensor) -> tf.Tensor:
     starts = tf.strings.substr(encoded, 0, len(_MAGIC))
     ends = tf.strings.substr(encoded, -len(_END), len(_END))
     whole = tf.reduce_all(tf.strings.join([starts, ends]) == _MAGIC + _END)
-    encoded = _require(whole, encoded, lambda: _try(encoded, example_id))
+    encoded = faults.guarded(whole, encoded, lambda: _try(encoded, example_id))
     sizes = for_each(tf.io.extract_jpeg_shape, encoded, dtype=tf.int32)[:, :2]
     same = tf.reduce_all(sizes == sizes[0])
-    return _require(same, encoded, lambda: _fail(example_id, _sizes_differ(sizes)))
+    return faults.guarded(same, encoded, lambda: faults.fail(example_id, _sizes_differ(sizes)))
 
 
 def frame_size(encoded: tf.Tensor) -> tf.Tensor:
@@ -69,7 +71,7 @@ def _try(encoded, example_id):
     """Decodes what does not end as JPEGs do; a few writers put something behind the end."""
     fault = "has a frame that is no whole JPEG (cut off, or PNG?); encode every frame as RGB JPEG"
     decodable = _num_decodable(encoded) == tf.size(encoded)
-    return tf.cond(decodable, tf.no_op, lambda: _fail(example_id, fault))
+    return tf.cond(decodable, tf.no_op, lambda: faults.fail(example_id, fault))
 
 
 def _num_decodable(encoded):
@@ -87,12 +89,3 @@ def _sizes_differ(sizes):
         for size in (sizes[0], other)
     ]
     return tf.strings.join(["has frames of different sizes, ", names[0], " and ", names[1]])
-
-
-def _fail(example_id, fault):
-    return tf.debugging.Assert(False, [tf.strings.join(["example ", example_id, " ", fault])])
-
-
-def _require(condition, value, otherwise):
-    with tf.control_dependencies([tf.cond(condition, tf.no_op, otherwise)]):
-        return tf.identity(value)

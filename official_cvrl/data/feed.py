@@ -2,14 +2,13 @@
 """The batches of a run, by the role they play, spread over a strategy's replicas."""
 
 import dataclasses
-import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import tensorflow as tf
 
 from official_cvrl import errors, manifest
-from official_cvrl.data import clip_format, pipeline
+from official_cvrl.data import clip_format, faults, pipeline
 
 # Which role reads which split; "train" alone is shuffled and endless.
 _SPLIT_OF_ROLE = {"train": "train", "test": "test", "probe_train": "train", "probe_test": "test"}
@@ -23,7 +22,11 @@ class TestInput:
         clip: what one view is.
         num_test_clips: clips spread evenly over the video; 1 is the middle clip.
         num_test_crops: crops along the longer side; 1 is the centre.
-        global_batch_size: videos that are tested at once, over all replicas.
+        global_batch_size: videos that are tested at once, over all replicas; as many more as it
+            takes to give each replica the same number.
+
+    Raises:
+        ValueError: a number is not positive.
     """
 
     clip: clip_format.ClipFormat
@@ -31,15 +34,21 @@ class TestInput:
     num_test_crops: int
     global_batch_size: int
 
+    def __post_init__(self):
+        for name in ("num_test_clips", "num_test_crops", "global_batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)} must be at least 1.")
+
     def batches(
         self, shards: manifest.ShardSet, *, input_context: tf.distribute.InputContext
     ) -> tf.data.Dataset:
         """Returns every video once, in order; see `pipeline.test_batches`."""
+        replicas = input_context.num_replicas_in_sync
         return pipeline.test_batches(
             shards,
             num_test_clips=self.num_test_clips,
             num_test_crops=self.num_test_crops,
-            global_batch_size=self.global_batch_size,
+            global_batch_size=-(-self.global_batch_size // replicas) * replicas,
             input_context=input_context,
             **dataclasses.asdict(self.clip),
         )
@@ -73,6 +82,8 @@ class Feed:
     test_split: str
 
     def __post_init__(self):
+        if self.global_batch_size < 1:
+            raise ValueError(f"global_batch_size={self.global_batch_size} must be at least 1.")
         replicas = self.strategy.num_replicas_in_sync
         if self.global_batch_size % replicas:
             raise errors.UserError(
@@ -118,17 +129,31 @@ class Feed:
         names = self._shards("train").label_names
         if not names:
             raise errors.UserError(
-                f"{self.data_dir} holds videos without labels; a classifier needs them. Convert a "
-                "folder with one sub-folder per class, or a csv with a label column."
+                f"{self.data_dir} has no labels.txt: the videos were converted without labels, "
+                "which a classifier needs. Convert a folder with one sub-folder per class or a csv "
+                "with a label column; beside records of others write one class name a line."
             )
         return len(names)
+
+    def check_test(self) -> None:
+        """Looks whether there is something to test, before any time goes into training.
+
+        Raises:
+            UserError: no views of a test video are configured, or the test split is not there.
+        """
+        if self.test_input is None:
+            raise errors.UserError(
+                "experiment.run.test_input is not bound, so nothing can be tested; bind a "
+                "@feed.TestInput(), or run with --mode=train."
+            )
+        self._shards("test")
 
     def why_no_probe(self) -> str:
         """Returns why a kNN probe cannot be run on these data, "" if it can."""
         if self.probe_input is None:
             return "no probe_input is configured"
         if not self._shards("train").label_names:
-            return f"{self.data_dir} holds videos without labels"
+            return f"{self.data_dir} has no labels.txt"
         if self.test_split not in manifest.list_splits(self.data_dir):
             return f"{self.data_dir} has no split {self.test_split!r}"
         return ""
@@ -150,14 +175,9 @@ class _Batches:
         try:
             yield from self.batches
         except (tf.errors.InvalidArgumentError, tf.errors.DataLossError) as error:
+            fault = faults.told(error.message)
             raise errors.UserError(
-                f"{self.data_dir}: split {self.split!r} cannot be read: {_fault(error.message)}. "
+                f"{self.data_dir}: split {self.split!r} cannot be read: {fault}. "
                 f"python -m tfrecords_tools.inspect {self.data_dir} --check names every such "
                 "record."
             ) from error
-
-
-def _fault(message):
-    """Returns what `decode.readable` says, or TensorFlow's own words."""
-    said = re.search(r"assertion failed: \[(.*)\]", message)
-    return said[1] if said else message.strip()

@@ -8,7 +8,7 @@ the seed, its key and the epoch: neither on the number of threads nor of hosts.
 import tensorflow as tf
 
 from official_cvrl import errors, manifest, records
-from official_cvrl.data import augment, decode, order, sampling, seeds, spatial
+from official_cvrl.data import augment, decode, faults, order, sampling, seeds, spatial
 
 _ONE_HOST = tf.distribute.InputContext()
 # Of whole videos, not decoded: 4 GB of Kinetics at a shorter side of 320.
@@ -58,7 +58,10 @@ def two_view_batches(
 
     Raises:
         UserError: a batch is larger than the data set.
+        ValueError: a number that is not positive, or an unknown trend.
     """
+    _check_positive(num_frames=num_frames, temporal_stride=temporal_stride, crop_size=crop_size)
+    sampling.check_interval(power=power, trend=trend)
 
     def views(record, epoch):
         drawn = seeds.example_seeds(seed, example_key=record["example_key"], epoch=epoch, count=5)
@@ -105,14 +108,15 @@ def train_batches(
     deterministic: bool = True,
     input_context: tf.distribute.InputContext = _ONE_HOST,
 ) -> tf.data.Dataset:
-    """One random clip of each video, epoch after epoch.
+    """One random clip of each labelled video, epoch after epoch.
 
     Args, order and errors are those of `two_view_batches`.
 
     Returns:
         Batches of one replica: "clips" uint8 [batch, num_frames, crop_size, crop_size, 3],
-        "label" int64 [batch] (-1: none), "example_key" int64 [batch].
+        "label" int64 [batch], "example_key" int64 [batch].
     """
+    _check_positive(num_frames=num_frames, temporal_stride=temporal_stride, crop_size=crop_size)
 
     def clip(record, epoch):
         drawn = seeds.example_seeds(seed, example_key=record["example_key"], epoch=epoch, count=2)
@@ -125,7 +129,11 @@ def train_batches(
         frames = spatial.random_crop_resize_flip(
             _frames(record, indices), crop_size=crop_size, seed=drawn[1], augmentation=augmentation
         )
-        return {"clips": frames}
+        labelled = tf.size(record["labels"]) > 0
+        clips = faults.require(
+            labelled, frames, example_id=record["example_id"], fault="has no label"
+        )
+        return {"clips": clips}
 
     return _training_batches(
         shards,
@@ -185,8 +193,8 @@ def test_batches(
         return tf.reshape(by_clip, [-1, *by_clip.shape[2:]])
 
     def example(serialized):
-        record = records.parse_example(serialized)
-        return {"views": views(record), "weight": 1.0} | _identity(record)
+        record = _parsed(serialized)
+        return {"views": views(record), "weight": 1.0} | _identity(record, shards)
 
     per_replica = input_context.get_per_replica_batch_size(global_batch_size)
     own, rows = _test_share(shards, per_replica, input_context)
@@ -223,8 +231,8 @@ def _training_batches(
     )
 
     def example(epoch, serialized):
-        record = records.parse_example(serialized)
-        return views(record, epoch) | _identity(record)
+        record = _parsed(serialized)
+        return views(record, epoch) | _identity(record, shards)
 
     options = tf.data.Options()
     options.deterministic = deterministic
@@ -257,14 +265,33 @@ def _replicas_per_host(input_context):
     return input_context.num_replicas_in_sync // input_context.num_input_pipelines
 
 
+def _check_positive(**numbers):
+    for name, number in numbers.items():
+        if number < 1:
+            raise ValueError(f"{name}={number} must be at least 1.")
+
+
+def _parsed(serialized):
+    record = records.parse_example(serialized)
+    frames = record["frames"]
+    frames = faults.require(
+        tf.size(frames) > 0, frames, example_id=record["example_id"], fault="has no frames"
+    )
+    return record | {"frames": frames}
+
+
 def _frames(record, indices):
     frames = tf.gather(record["frames"], indices)
     return decode.readable(frames, example_id=record["example_id"])
 
 
-def _identity(record):
+def _identity(record, shards):
     """Returns the first label, or -1, and the key."""
     label = tf.concat([record["labels"], [-1]], axis=0)[0]
+    if shards.label_names:
+        known = label < len(shards.label_names)
+        fault = f"has a label beyond the {len(shards.label_names)} of labels.txt"
+        label = faults.require(known, label, example_id=record["example_id"], fault=fault)
     return {"label": label, "example_key": record["example_key"]}
 
 

@@ -36,10 +36,7 @@ def sample_interval(
     Raises:
         ValueError: a power that is not positive, or an unknown trend.
     """
-    if power <= 0:
-        raise ValueError(f"power={power} must be positive.")
-    if trend not in TRENDS:
-        raise ValueError(f"trend={trend!r} must be one of {', '.join(TRENDS)}.")
+    check_interval(power=power, trend=trend)
     length = tf.cast(num_positions, tf.float32)
     drawn = tf.random.stateless_uniform([], seed)
     low, high = tf.constant(0), tf.cast(num_positions, tf.int32)
@@ -51,6 +48,18 @@ def sample_interval(
 
     low, _ = tf.while_loop(lambda low, high: high - low > 1, narrow, [low, high])
     return low
+
+
+def check_interval(*, power: float, trend: str) -> None:
+    """Refuses what is no distribution of `sample_interval`.
+
+    Raises:
+        ValueError: a power that is not positive, or an unknown trend.
+    """
+    if power <= 0:
+        raise ValueError(f"power={power} must be positive.")
+    if trend not in TRENDS:
+        raise ValueError(f"trend={trend!r} must be one of {', '.join(TRENDS)}.")
 
 
 def _cdf(share, *, power, trend):

@@ -29,6 +29,9 @@ def main(unused_argv):
     except errors.UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("Interrupted; no page was written.", file=sys.stderr)
+        return 130
     print(f"Report: {_OUTPUT.value} ({os.path.getsize(_OUTPUT.value) / 1e6:.1f} MB)")
     return 0
 

@@ -98,6 +98,9 @@ def main(unused_argv):
     except errors.UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("Interrupted; nothing was exported.", file=sys.stderr)
+        return 130
     return 0
 
 

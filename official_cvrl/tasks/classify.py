@@ -28,6 +28,7 @@ class Classification:
 
     Raises:
         UserError: the data have no labels.
+        ValueError: a negative decay.
     """
 
     def __init__(
@@ -42,11 +43,13 @@ class Classification:
         decay: float = 0.0,
         max_clips_per_pass: int = 64,
     ):
+        if decay < 0:
+            raise ValueError(f"{decay=} must not be negative.")
         self._strategy, self._feed = strategy, feed
         self.clips_per_step = feed.global_batch_size
         self.backbone, self.classifier = backbone(), classifier(num_classes=feed.num_classes)
         self.classifier.build([None, self.backbone.embedding_dim])
-        self.optimizer = optimizer()
+        self.optimizer = optimizers.for_precision(optimizer())
         self._frozen, self._decay = frozen, decay
         self._max_clips_per_pass = max_clips_per_pass
 
@@ -91,19 +94,31 @@ class Classification:
         """Returns the first clips as film strips."""
         return {"clips": tf.concat(tf.unstack(batch["clips"][:4], axis=1), axis=2)}
 
+    def check_evaluation(self) -> None:
+        """Refuses what `evaluate` would only find out after training.
+
+        Raises:
+            UserError: see `feed.Feed.check_test`.
+        """
+        self._feed.check_test()
+
     def evaluate(self) -> Mapping[str, float]:
-        """Returns top-1 and top-5 over test views, and the kNN probe of a frozen backbone."""
+        """Returns top-1 and top-5 over test views, and the kNN probe of a frozen backbone.
+
+        Test videos without a label count neither as right nor as wrong; how many is said.
+        """
         test = views.collect(
             self._probabilities, self._feed.batches("test"), strategy=self._strategy, label="test"
         )
-        results = {
-            f"top{k}": metrics.top_k_accuracy(test["outputs"], test["label"], k=k) for k in (1, 5)
-        }
+        labelled = test["label"] >= 0
+        if not labelled.all():
+            print(f"{(~labelled).sum()} test videos have no label and are left out.", flush=True)
+        probabilities, labels = test["outputs"][labelled], test["label"][labelled]
+        results = {f"top{k}": metrics.top_k_accuracy(probabilities, labels, k=k) for k in (1, 5)}
         if self._frozen and not self._feed.why_no_probe():
             results |= views.knn_top1(
                 self.backbone,
-                self._feed.batches("probe_train"),
-                self._feed.batches("probe_test"),
+                self._feed,
                 strategy=self._strategy,
                 max_clips_per_pass=self._max_clips_per_pass,
             )

@@ -27,6 +27,9 @@ class Pretraining:
         symmetric: whether both directions count in the loss.
         decay: weight decay of all kernels (1e-6 in the paper's runs).
         max_clips_per_pass: clips that the kNN probe puts through the backbone at once.
+
+    Raises:
+        ValueError: a temperature that is not positive, or a negative decay.
     """
 
     def __init__(
@@ -43,11 +46,13 @@ class Pretraining:
         decay: float = 1e-6,
         max_clips_per_pass: int = 64,
     ):
+        if temperature <= 0 or decay < 0:
+            raise ValueError(f"{temperature=} must be positive and {decay=} not negative.")
         self._strategy, self._feed = strategy, feed
         self.clips_per_step = 2 * feed.global_batch_size
         self.backbone, self.projection_head = backbone(), projection_head()
         self.projection_head.build([None, self.backbone.embedding_dim])
-        self.optimizer = optimizer()
+        self.optimizer = optimizers.for_precision(optimizer())
         self._augmentation = augmentation
         self._temperature, self._symmetric, self._decay = temperature, symmetric, decay
         self._max_clips_per_pass = max_clips_per_pass
@@ -103,6 +108,9 @@ class Pretraining:
         pairs = tf.concat(strips, axis=1)
         return {"view_pairs": tf.cast(tf.round(pairs * 255.0), tf.uint8)}
 
+    def check_evaluation(self) -> None:
+        """Does nothing: a probe that cannot be run is left out, see `evaluate`."""
+
     def evaluate(self) -> Mapping[str, float]:
         """Returns the kNN probe's accuracy; empty where the data cannot tell it."""
         reason = self._feed.why_no_probe()
@@ -111,8 +119,7 @@ class Pretraining:
             return {}
         return views.knn_top1(
             self.backbone,
-            self._feed.batches("probe_train"),
-            self._feed.batches("probe_test"),
+            self._feed,
             strategy=self._strategy,
             max_clips_per_pass=self._max_clips_per_pass,
         )

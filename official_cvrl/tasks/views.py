@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from official_cvrl import metrics, progress
+from official_cvrl.data import feed as feed_lib
 
 
 def to_float(clips: tf.Tensor) -> tf.Tensor:
@@ -77,13 +78,18 @@ def collect(
 
 def knn_top1(
     backbone: tf.keras.Model,
-    train_batches: Iterable,
-    test_batches: Iterable,
+    feed: feed_lib.Feed,
     *,
     strategy: tf.distribute.Strategy,
     max_clips_per_pass: int,
 ) -> Mapping[str, float]:
     """Classifies test videos by their nearest training embeddings, without any training.
+
+    Args:
+        backbone: makes the embeddings.
+        feed: makes the batches of the roles "probe_train" and "probe_test".
+        strategy: spreads the batches over its replicas.
+        max_clips_per_pass: see `mean_over_views`.
 
     Returns:
         {"knn_top1": share that is right}; empty if either side has videos without a label.
@@ -95,8 +101,10 @@ def knn_top1(
 
         return mean_over_views(embedding, views, max_clips_per_pass=max_clips_per_pass)
 
-    train = collect(embed, train_batches, strategy=strategy, label="embed train")
-    test = collect(embed, test_batches, strategy=strategy, label="embed test")
+    train, test = (
+        collect(embed, feed.batches(f"probe_{part}"), strategy=strategy, label=f"embed {part}")
+        for part in ("train", "test")
+    )
     if (train["label"] < 0).any() or (test["label"] < 0).any():
         return {}
     predictions = metrics.knn_predictions(train["outputs"], train["label"], test["outputs"])

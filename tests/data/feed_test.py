@@ -113,6 +113,30 @@ def test_what_is_known_of_the_labels(data_dir, tmp_path):
     assert "no split 'other'" in _feed(data_dir, test_split="other").why_no_probe()
     tiny.write(tmp_path, 1)
     unlabelled = _feed(tmp_path)
-    assert "without labels" in unlabelled.why_no_probe()
-    with pytest.raises(errors.UserError, match="videos without labels"):
+    assert "no labels.txt" in unlabelled.why_no_probe()
+    with pytest.raises(errors.UserError, match="no labels.txt.*one class name a line"):
         _ = unlabelled.num_classes
+
+
+def test_what_testing_needs_is_missed_before_training(data_dir):
+    _feed(data_dir).check_test()
+    with pytest.raises(errors.UserError, match="test_input is not bound"):
+        _feed(data_dir, test_input=None).check_test()
+    with pytest.raises(errors.UserError, match="validate"):
+        _feed(data_dir, test_split="validate").check_test()
+
+
+def test_a_test_batch_grows_to_what_replicas_can_share(data_dir):
+    clip = clip_format.ClipFormat(min_resize=10, **_CLIP)
+    three = feed.TestInput(clip=clip, num_test_clips=1, num_test_crops=1, global_batch_size=3)
+    source = _feed(data_dir, test_input=three)
+    weights = [w for batch in source.batches("test") for w in _values(source, batch, "weight")]
+    assert [len(weight) for weight in weights] == [2, 2, 2, 2]
+    assert np.sum(weights) == 5
+
+
+@pytest.mark.parametrize("name", ["num_test_clips", "num_test_crops", "global_batch_size"])
+def test_refuses_numbers_that_are_not_positive(name):
+    numbers = {"num_test_clips": 1, "num_test_crops": 1, "global_batch_size": 1} | {name: 0}
+    with pytest.raises(ValueError, match=f"{name}=0 must be at least 1"):
+        feed.TestInput(clip=clip_format.ClipFormat(min_resize=10, **_CLIP), **numbers)

@@ -212,6 +212,34 @@ def test_a_broken_frame_names_its_video(tmp_path, make):
 def test_unlabelled_and_grey_videos(tmp_path):
     grey = [cv2.imencode(".jpg", np.full([20, 24], 99, np.uint8))[1].tobytes()] * 9
     shards = tiny.write(tmp_path, 1, video_0=grey, unlabelled=True)
-    (batch,) = _take(_TRAIN(shards, global_batch_size=1), 1)
+    (batch,) = _take(_TWO_VIEWS(shards, global_batch_size=1), 1)
     assert batch["label"].numpy().tolist() == [-1]
-    np.testing.assert_array_equal(batch["clips"], np.full([1, 3, 8, 8, 3], 99))
+    np.testing.assert_array_equal(batch["views"], np.full([1, 2, 3, 8, 8, 3], 99))
+
+
+def test_a_video_without_label_is_named_where_labels_are_needed(tmp_path):
+    shards = tiny.write(tmp_path, 2, unlabelled=True)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"example video \d has no label"):
+        _take(_TRAIN(shards, global_batch_size=2), 1)
+
+
+def test_a_label_beyond_the_label_map_is_named(tmp_path):
+    (tmp_path / "labels.txt").write_text("one\ntwo\n")
+    shards = tiny.write(tmp_path, 3)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="example video 2 .*beyond the 2 of"):
+        _take(_TEST(shards, global_batch_size=3), 1)
+
+
+def test_a_record_without_frames_is_named(tmp_path):
+    shards = tiny.write_empty(tmp_path)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="example empty has no frames"):
+        _take(_TWO_VIEWS(shards, global_batch_size=1), 1)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"num_frames": 0}, {"temporal_stride": 0}, {"power": 0.0}, {"trend": "falling"}]
+)
+def test_wrong_arguments_are_refused_before_anything_is_read(tmp_path, wrong):
+    shards = tiny.write(tmp_path, 2)
+    with pytest.raises(ValueError, match=f"^{next(iter(wrong))}="):
+        _TWO_VIEWS(shards, global_batch_size=2, **wrong)

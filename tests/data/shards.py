@@ -51,6 +51,24 @@ def write(folder, *counts, num_frames=9, split="train", unlabelled=False, **chan
     return manifest.find_shards(folder, split)
 
 
+def write_empty(folder):
+    """Writes one record that holds no frames and returns the set."""
+    example = tf.train.SequenceExample()
+    example.context.feature["example/id"].bytes_list.value.append(b"empty")
+    example.feature_lists.feature_list["image/encoded"].SetInParent()
+    path = str(folder / manifest.shard_name("train", index=0, num_shards=1))
+    with tf.io.TFRecordWriter(path) as writer:
+        writer.write(example.SerializeToString())
+    return manifest.ShardSet(
+        paths=(path,),
+        num_examples=1,
+        examples_per_shard=(1,),
+        label_names=(),
+        compression="",
+        split="train",
+    )
+
+
 def by_label(batches, name):
     """Returns the rows of batches by their label, padding left out."""
     rows = {}

@@ -30,7 +30,10 @@ def _copy(records, folder):
         ("pretrain.gin", ["TRAIN_STPES = 3"], ["TRAIN_STPES", "TRAIN_STEPS"]),
         ("pretrain.gin", ["GLOBAL_BATCH_SIZE = 64"], ["64", "12 videos"]),
         ("pretrain.gin", ["runtime.Runtime.precision = 'fp8'"], ["fp8", "mixed_bfloat16"]),
-        ("linear_eval.gin", ["experiment.run.pretrained = 'nowhere'"], ["nowhere"]),
+        ("linear_eval.gin", ["experiment.run.pretrained = 'nowhere'"], ["nowhere", "beside"]),
+        ("linear_eval.gin", ["run.test_split = 'validate'", "run.pretrained = ''"], ["validate"]),
+        ("pretrain.gin", ["pretrain.Pretraining.temperature = 0"], ["temperature=0"]),
+        ("pretrain.gin", ["pipeline.two_view_batches.trend = 'up'"], ["trend='up'", "increasing"]),
     ],
 )
 def test_settings(tmp_path, records, gin_file, params, words):
@@ -39,6 +42,12 @@ def test_settings(tmp_path, records, gin_file, params, words):
     for word in words:
         assert word in message
     assert not list(tmp_path.rglob("ckpt-*"))
+
+
+@pytest.mark.parametrize("arguments", [[], ["pretrain.gin"]])
+def test_without_a_gin_file(arguments):
+    message = _refused(conftest.python("train.py", *arguments))
+    assert "--gin_file=NAME.gin" in message
 
 
 def test_no_such_data(tmp_path):

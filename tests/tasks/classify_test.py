@@ -77,5 +77,5 @@ def test_top_1_is_that_of_the_mean_probabilities_over_views(data_dir):
 
 def test_videos_without_labels_are_refused(tmp_path):
     shards.write(tmp_path, 4, unlabelled=True)
-    with pytest.raises(errors.UserError, match="without labels"):
+    with pytest.raises(errors.UserError, match="no labels.txt"):
         _task(tmp_path, frozen=True)

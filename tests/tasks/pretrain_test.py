@@ -20,9 +20,9 @@ def _data_dir(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(name="in_float64")
-def _in_float64():
-    tf.keras.mixed_precision.set_global_policy("float64")
+@pytest.fixture(name="precision")
+def _precision(request):
+    tf.keras.mixed_precision.set_global_policy(request.param)
     yield
     tf.keras.mixed_precision.set_global_policy("float32")
 
@@ -48,11 +48,12 @@ def _task(data_dir, strategy, **changes):
         return pretrain.Pretraining(strategy=strategy, feed=source, **(arguments | changes))
 
 
-def test_the_update_does_not_depend_on_the_number_of_replicas(data_dir, in_float64):
+@pytest.mark.parametrize("precision", ["float64"], indirect=True)
+def test_the_update_does_not_depend_on_the_number_of_replicas(data_dir, precision):
     after = []
     for strategy in (tiny.one_device(), replicas.two_replicas()):
         task = _task(data_dir, strategy)
-        outputs = tiny.steps(task, strategy, 2)
+        outputs = tiny.steps(task, strategy, 1)
         after.append((outputs, tiny.values(task.backbone) + tiny.values(task.projection_head)))
     (outputs, weights), (outputs_of_two, weights_of_two) = after
     for one, two in zip(outputs, outputs_of_two, strict=True):
@@ -86,6 +87,24 @@ def test_every_weight_learns(data_dir):
     tiny.steps(task, strategy, 1)
     after = tiny.values(task.backbone) + tiny.values(task.projection_head)
     assert all(np.any(new != old) for new, old in zip(after, before, strict=True))
+
+
+@pytest.mark.parametrize("precision", ["mixed_float16"], indirect=True)
+def test_float16_scales_the_loss_and_learns(data_dir, precision):
+    strategy = tiny.one_device()
+    task = _task(data_dir, strategy)
+    assert task.optimizer.loss_scale > 1
+    before = tiny.values(task.projection_head)
+    # The first steps overflow and are passed over, each halving the scale.
+    outputs = tiny.steps(task, strategy, 16)
+    assert np.isfinite([step["loss"] for step in outputs]).all()
+    after = tiny.values(task.projection_head)
+    assert all(np.any(new != old) for new, old in zip(after, before, strict=True))
+
+
+def test_refuses_what_is_no_temperature(data_dir):
+    with pytest.raises(ValueError, match="temperature=0 must be positive"):
+        _task(data_dir, tiny.one_device(), temperature=0)
 
 
 def test_the_preview_shows_each_pair_above_each_other(data_dir):
