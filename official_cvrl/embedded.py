@@ -5,23 +5,37 @@ import hashlib
 import inspect
 import os
 import pathlib
-import shutil
 import tempfile
 
+from official_cvrl import errors
+from official_cvrl import records as records_lib
 from official_cvrl.data import synthetic
-from tfrecords_tools import convert
+from tfrecords_tools import convert, video
 
 
 def records() -> str:
     """Returns a folder with the embedded data set's shards, made first if it is not there.
 
-    The folder's name carries a digest of the code that draws the videos, so another version of it
-    never finds the shards of this one. It appears whole or not at all.
+    The folder's name carries a digest of what decides its content, so another version of the
+    package never finds the shards of this one. It appears whole or not at all.
+
+    Raises:
+        UserError: the cache cannot be written.
     """
     target = _cache_dir() / f"embedded-{_digest()}"
-    if not target.is_dir():
-        print(f"Making the embedded data set in {target} (once, about half a minute).", flush=True)
-        _make(target)
+    try:
+        if not target.is_dir():
+            print(
+                f"Making the embedded data set in {target} (once, about half a minute).", flush=True
+            )
+            _make(target)
+    except (OSError, errors.UserError) as error:
+        reason = str(error).rstrip(".")
+        raise errors.UserError(
+            f"The embedded data set cannot be made in {target.parent}: {reason}. Set "
+            "XDG_CACHE_HOME to a folder that you may write to and that has room, or give "
+            "--data_dir=RECORDS."
+        ) from error
     return str(target)
 
 
@@ -31,7 +45,9 @@ def _cache_dir():
 
 
 def _digest():
-    return hashlib.sha256(inspect.getsource(synthetic).encode()).hexdigest()[:12]
+    """Covers how videos are drawn, how frames are taken from them and how records are laid out."""
+    parts = inspect.getsource(synthetic), inspect.getsource(records_lib), repr(video.Settings())
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
 
 def _make(target):
@@ -45,4 +61,3 @@ def _make(target):
         except OSError:  # Another process was faster.
             if not target.is_dir():
                 raise
-        shutil.rmtree(videos)

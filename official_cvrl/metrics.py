@@ -3,6 +3,9 @@
 
 import numpy as np
 
+# Bounds the memory: similarities of so many videos to the whole training set are held at once.
+_QUERIES_AT_ONCE = 256
+
 
 def top_k_accuracy(probabilities: np.ndarray, labels: np.ndarray, *, k: int) -> float:
     """Returns the share of videos whose label is among the k most probable classes.
@@ -35,18 +38,42 @@ def knn_predictions(
         temperature: of the weights.
 
     Returns:
-        int [num_videos], the class with the greatest sum of weights.
+        int [num_videos], the class with the greatest sum of weights. Of equally near neighbours
+        those of lower index vote, of equal sums the lower class wins.
     """
-    similarities = normalized(embeddings) @ normalized(train_embeddings).T
+    queries, train = normalized(embeddings), normalized(train_embeddings)
     num_neighbors = min(num_neighbors, len(train_labels))
-    nearest = np.argsort(-similarities, axis=1, kind="stable")[:, :num_neighbors]
-    weights = np.exp(np.take_along_axis(similarities, nearest, axis=1) / temperature)
-    votes = np.zeros((len(embeddings), int(train_labels.max()) + 1))
-    for column in range(num_neighbors):
-        np.add.at(
-            votes, (np.arange(len(votes)), train_labels[nearest[:, column]]), weights[:, column]
-        )
-    return votes.argmax(axis=1)
+    predictions = np.empty(len(queries), np.int64)
+    for start in range(0, len(queries), _QUERIES_AT_ONCE):
+        block = slice(start, start + _QUERIES_AT_ONCE)
+        # The queries are negated, not the many products: nearest is least.
+        distances = -queries[block] @ train.T
+        nearest = least(distances, count=num_neighbors)
+        weights = np.exp(-np.take_along_axis(distances, nearest, axis=1) / temperature)
+        votes = np.zeros((len(distances), int(train_labels.max()) + 1))
+        np.add.at(votes, (np.arange(len(votes))[:, None], train_labels[nearest]), weights)
+        predictions[block] = votes.argmax(axis=1)
+    return predictions
+
+
+def least(values: np.ndarray, *, count: int) -> np.ndarray:
+    """Returns the columns of each row's least values, without a sort of the whole row.
+
+    Args:
+        values: [rows, columns].
+        count: at least 1, at most columns.
+
+    Returns:
+        int [rows, count], the least first; of equal ones the lower column first.
+    """
+    chosen = np.sort(np.argpartition(values, count - 1, axis=1)[:, :count], axis=1)
+    among = np.take_along_axis(values, chosen, axis=1)
+    found = np.take_along_axis(chosen, np.argsort(among, axis=1, kind="stable"), axis=1)
+    # Where values equal the last chosen one, the partition took any of them.
+    last = among.max(axis=1, keepdims=True)
+    unsure = np.count_nonzero(values <= last, axis=1) != count
+    found[unsure] = np.argsort(values[unsure], axis=1, kind="stable")[:, :count]
+    return found
 
 
 def normalized(embeddings: np.ndarray) -> np.ndarray:

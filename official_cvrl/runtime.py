@@ -52,11 +52,12 @@ class Runtime:
         return self._make_strategy()
 
     def _make_strategy(self):
-        gpus = tf.config.list_logical_devices("GPU")
+        if self.strategy == "multi_worker_mirrored":
+            # Before devices are listed: that starts them, and then no other worker can join.
+            return tf.distribute.MultiWorkerMirroredStrategy()
         if self.strategy == "tpu":
             return _tpu_strategy(self.tpu)
-        if self.strategy == "multi_worker_mirrored":
-            return tf.distribute.MultiWorkerMirroredStrategy()
+        gpus = tf.config.list_logical_devices("GPU")
         if self.strategy == "mirrored" or (self.strategy == "auto" and len(gpus) > 1):
             devices = gpus or tf.config.list_logical_devices("CPU")
             return tf.distribute.MirroredStrategy([device.name for device in devices])

@@ -1,10 +1,22 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """Strategies by name; mistakes refused by name."""
 
+import json
+import os
+import socket
+import subprocess
+import sys
+
 import tensorflow as tf
 from absl.testing import parameterized
 
 from official_cvrl import errors, runtime
+
+_ONE_WORKER = """
+from official_cvrl import runtime
+strategy = runtime.Runtime(strategy="multi_worker_mirrored", deterministic=True).start(seed=0)
+print(type(strategy).__name__, strategy.num_replicas_in_sync)
+"""
 
 
 class RuntimeTest(tf.test.TestCase, parameterized.TestCase):
@@ -16,6 +28,24 @@ class RuntimeTest(tf.test.TestCase, parameterized.TestCase):
     def test_strategies_on_two_logical_cpus(self, name, replicas):
         strategy = runtime.Runtime(strategy=name).start(seed=0)
         self.assertEqual(strategy.num_replicas_in_sync, replicas)
+
+    def test_a_worker_of_a_cluster(self):
+        with socket.socket() as free:
+            free.bind(("localhost", 0))
+            address = f"localhost:{free.getsockname()[1]}"
+        cluster = {"cluster": {"worker": [address]}, "task": {"type": "worker", "index": 0}}
+        # A process of its own: this one's devices are in use, and then no cluster can be joined.
+        done = subprocess.run(
+            [sys.executable, "-c", _ONE_WORKER],
+            env=os.environ | {"TF_CONFIG": json.dumps(cluster)},
+            cwd=os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stdout.split(), ["CollectiveAllReduceStrategy", "1"])
 
     def test_precision_becomes_the_policy(self):
         runtime.Runtime(precision="mixed_bfloat16").start(seed=0)

@@ -129,6 +129,14 @@ def read_folder(
     return Annotations({split or DEFAULT_SPLIT: inputs}, _sorted_labels([inputs]))
 
 
+def may_be_video(path: str | os.PathLike[str]) -> bool:
+    """Tells by a file's name whether to try and read it as a video.
+
+    libav would make a video of almost anything: it renders text files and single pictures.
+    """
+    return pathlib.PurePath(path).suffix.lower() not in _NO_VIDEO_SUFFIXES
+
+
 def _existing_directory(path: str | os.PathLike[str]) -> pathlib.Path:
     root = pathlib.Path(path)
     if not root.is_dir():
@@ -145,8 +153,7 @@ def _read_tree(folder: pathlib.Path, *, root: pathlib.Path, unlabelled: bool) ->
     clips, refused = [], []
     for path in files:
         data_path = _text(path.relative_to(root).as_posix())
-        # libav would make a video of almost anything: it renders text files and single pictures.
-        if path.suffix.lower() in _NO_VIDEO_SUFFIXES:
+        if not may_be_video(path):
             refused.append(Refused(data_path, f"not a video by its name ({path.suffix})", False))
         elif has_classes and path.parent == folder:
             refused.append(Refused(data_path, "lies beside the class folders, so has no class"))

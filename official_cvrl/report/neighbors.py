@@ -178,7 +178,13 @@ def _embed(backbone, info, split, most):
 def _few_shards(shards, most):
     needed = -(-len(shards.paths) * most // shards.num_examples)
     chosen = pictures.spread(len(shards.paths), max(2, needed))
-    return dataclasses.replace(shards, paths=tuple(shards.paths[index] for index in chosen))
+    counts = tuple(shards.examples_per_shard[index] for index in chosen)
+    return dataclasses.replace(
+        shards,
+        paths=tuple(shards.paths[index] for index in chosen),
+        examples_per_shard=counts,
+        num_examples=sum(counts),
+    )
 
 
 def _gallery(train, query, clip, checkpoint):

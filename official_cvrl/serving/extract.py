@@ -1,8 +1,10 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """Embeddings of video files by a SavedModel: one row a video, the mean over its clips."""
 
+import contextlib
 import os
 import sys
+import tempfile
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,16 +13,7 @@ from absl import app, flags
 
 from official_cvrl import errors, progress
 from official_cvrl.data import clip_format, sampling
-from tfrecords_tools import video
-
-_SAVED_MODEL = flags.DEFINE_string(
-    "saved_model", None, "Folder written by serving.export: one version, or the newest is taken."
-)
-_VIDEOS = flags.DEFINE_multi_string(
-    "videos", [], "A video file or a folder of them. Repeat it, or list more after the flags."
-)
-_OUTPUT = flags.DEFINE_string("output", None, "Where the .npz goes: paths, embeddings.")
-_NUM_CLIPS = flags.DEFINE_integer("num_clips", 10, "Clips spread evenly over each video.")
+from tfrecords_tools import annotations, video
 
 
 class Extractor:
@@ -30,13 +23,12 @@ class Extractor:
         saved_model: a version's folder, or a folder of versions.
 
     Raises:
-        UserError: no SavedModel of this package there.
+        UserError: no SavedModel of this package there, or its clip format is broken.
     """
 
     def __init__(self, saved_model: str):
         folder = _newest_version(saved_model)
-        with open(os.path.join(folder, clip_format.SERVED_FILE), encoding="utf-8") as file:
-            self.clip = clip_format.ClipFormat.from_json(file.read())
+        self.clip = _read_clip_format(os.path.join(folder, clip_format.SERVED_FILE))
         self._model = tf.saved_model.load(folder)
 
     def embed(self, path: str, *, num_clips: int = 10) -> np.ndarray:
@@ -68,7 +60,8 @@ def extract(saved_model: str, paths: Sequence[str], output: str, *, num_clips: i
 
     Args:
         saved_model: see `Extractor`.
-        paths: video files and folders of them.
+        paths: video files and folders of them. What is no video by its name is passed over in a
+            folder.
         output: .npz with `paths` [num_videos] and `embeddings` float32 [num_videos, dim]; it
             appears whole or not at all.
         num_clips: clips a video.
@@ -80,20 +73,30 @@ def extract(saved_model: str, paths: Sequence[str], output: str, *, num_clips: i
         UserError: no SavedModel, no videos, none readable, or the output cannot be written.
     """
     files = _video_files(paths)
-    extractor = Extractor(saved_model)
-    bar = progress.Progress(label="extract", unit="videos", total=len(files))
-    rows, failed = {}, []
-    for done, path in enumerate(files, start=1):
-        try:
-            rows[path] = extractor.embed(path, num_clips=num_clips)
-        except video.VideoError as error:
-            failed.append((path, str(error)))
-        bar.update(done, {"unreadable": str(len(failed))})
-    bar.close()
+    _refuse_unwritable(output)
+    rows, failed = _embed_all(Extractor(saved_model), files, num_clips=num_clips)
     if not rows:
-        raise errors.UserError(f"None of {len(files)} videos is readable: {failed[0]}.")
+        path, reason = failed[0]
+        raise errors.UserError(f"None of {len(files)} videos is readable; {path}: {reason}.")
     _write(output, rows)
     return failed
+
+
+def _embed_all(extractor, files, *, num_clips):
+    rows, failed = {}, []
+    bar = progress.Progress(label="extract", unit="videos", total=len(files))
+    try:
+        for done, path in enumerate(files, start=1):
+            try:
+                rows[path] = extractor.embed(path, num_clips=num_clips)
+            except video.VideoError as error:
+                failed.append((path, str(error)))
+            except Exception as error:  # No file, however odd, may end the run of all others.
+                failed.append((path, f"unexpected {type(error).__name__}: {error}"))
+            bar.update(done, {"unreadable": str(len(failed))})
+    finally:
+        bar.close()
+    return rows, failed
 
 
 def _newest_version(folder):
@@ -110,6 +113,17 @@ def _newest_version(folder):
     return found
 
 
+def _read_clip_format(path):
+    try:
+        with open(path, encoding="utf-8") as file:
+            return clip_format.ClipFormat.from_json(file.read())
+    except (OSError, ValueError) as error:
+        raise errors.UserError(
+            f"{path} is broken: {error}. Make the SavedModel again with python -m "
+            "official_cvrl.serving.export."
+        ) from error
+
+
 def _video_files(paths):
     files = []
     for path in paths:
@@ -118,42 +132,81 @@ def _video_files(paths):
                 os.path.join(folder, name)
                 for folder, _, names in os.walk(path)
                 for name in names
-                if not name.startswith(".")
+                if not name.startswith(".") and annotations.may_be_video(name)
             )
         elif os.path.exists(path):
             files.append(path)
         else:
             raise errors.UserError(f"No such video or folder: {path!r}.")
     if not files:
-        given = f"No files in {', '.join(paths)}" if paths else "No videos given"
+        given = f"No videos in {', '.join(paths)}" if paths else "No videos given"
         raise errors.UserError(f"{given}; name files or folders of them with --videos=PATH.")
     return files
 
 
-def _write(output, rows):
+def _refuse_unwritable(output):
+    """Tries before the work, so that hours of it are not lost."""
     try:
-        with open(output + ".tmp", "wb") as file:
-            np.savez(file, paths=np.array(list(rows)), embeddings=np.stack(list(rows.values())))
-        os.replace(output + ".tmp", output)
+        if os.path.isdir(output):
+            raise IsADirectoryError("it is a folder")
+        tempfile.TemporaryFile(dir=os.path.dirname(os.path.abspath(output))).close()
     except OSError as error:
-        raise errors.UserError(f"{output!r} cannot be written: {error}.") from error
+        raise _unwritable(output, error) from error
+
+
+def _unwritable(output, error):
+    reason = error.strerror or str(error)
+    return errors.UserError(
+        f"{output!r} cannot be written: {reason}. Give --output=FILE.npz in a folder that is "
+        "there and that you may write to."
+    )
+
+
+def _write(output, rows):
+    unfinished = f"{output}.tmp"
+    try:
+        with open(unfinished, "wb") as file:
+            np.savez(file, paths=np.array(list(rows)), embeddings=np.stack(list(rows.values())))
+        os.replace(unfinished, output)
+    except OSError as error:
+        raise _unwritable(output, error) from error
+    finally:
+        with contextlib.suppress(OSError):
+            os.remove(unfinished)
 
 
 def main(arguments):
     """Embeds what the flags name; returns the exit code."""
+    given = flags.FLAGS
     try:
-        if not _SAVED_MODEL.value or not _OUTPUT.value:
+        if not given.saved_model or not given.output:
             raise errors.UserError("give --saved_model=DIR and --output=FILE.npz")
-        paths = [*_VIDEOS.value, *arguments[1:]]
-        failed = extract(_SAVED_MODEL.value, paths, _OUTPUT.value, num_clips=_NUM_CLIPS.value)
+        paths = [*given.videos, *arguments[1:]]
+        failed = extract(given.saved_model, paths, given.output, num_clips=given.num_clips)
     except errors.UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("Interrupted; nothing was written.", file=sys.stderr)
+        return 130
     for path, reason in failed:
         print(f"unreadable: {path}: {reason}", file=sys.stderr)
-    print(f"Embeddings: {_OUTPUT.value} ({len(failed)} unreadable)")
+    print(f"Embeddings: {given.output} ({len(failed)} unreadable)")
     return 0
 
 
+def _define_flags():
+    """Other commands have flags of the same names, so a mere import defines none."""
+    flags.DEFINE_string(
+        "saved_model", None, "Folder written by serving.export: one version, or the newest."
+    )
+    flags.DEFINE_multi_string(
+        "videos", [], "A video file or a folder of them. Repeat it, or list more after the flags."
+    )
+    flags.DEFINE_string("output", None, "Where the .npz goes: paths, embeddings.")
+    flags.DEFINE_integer("num_clips", 10, "Clips spread evenly over each video.", lower_bound=1)
+
+
 if __name__ == "__main__":
+    _define_flags()
     app.run(main)

@@ -89,6 +89,22 @@ def test_only_so_many_videos_are_embedded(tmp_path):
     assert set(_names(gallery.queries[0])) <= {f"train/{n}.mp4" for n in range(5)}
 
 
+def test_of_many_shards_as_few_as_needed_are_read(tmp_path):
+    data_dir, part = tmp_path / "records", tmp_path / "part"
+    conftest.write_split(data_dir, "test", [("q", 1, 6)])
+    for index, numbers in enumerate(((0,), (1, 2, 3), (4, 5), (6, 7))):
+        conftest.write_split(part, "train", [(f"t{n}", n % 2, n) for n in numbers])
+        (part / manifest.shard_name("train", index=0, num_shards=1)).rename(
+            data_dir / manifest.shard_name("train", index=index, num_shards=4)
+        )
+    gallery = _find(tmp_path, max_train_videos=4)
+    (query,) = gallery.queries
+    assert sorted(_names(query)) == ["t0", "t6", "t7"]
+    assert query.neighbors[0].video.name == "t6"
+    assert query.neighbors[0].video.strip == query.video.strip
+    assert gallery.train_share == (3, 8)
+
+
 @pytest.mark.parametrize("gone", ["data", "checkpoint", "clip"])
 def test_what_is_missing_is_named(tmp_path, gone):
     conftest.write_records(tmp_path / "records")

@@ -1,0 +1,78 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""The embedded data set is made once in the user's cache, and made again when it would differ."""
+
+import errno
+import functools
+import pathlib
+
+import pytest
+
+from official_cvrl import embedded, errors, manifest
+from official_cvrl import records as records_lib
+from official_cvrl.data import synthetic
+from tfrecords_tools import video
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    """Makes a few small videos instead of hundreds, and keeps them out of the user's cache."""
+    small = {"num_train_per_class": 1, "num_test_per_class": 1, "size": 16, "num_frames": 4}
+    write = functools.partial(synthetic.write_videos, **small)
+    monkeypatch.setattr(synthetic, "write_videos", write)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "official_cvrl"
+
+
+def test_it_appears_whole_and_is_made_once(cache, capsys):
+    folder = pathlib.Path(embedded.records())
+    assert list(cache.iterdir()) == [folder]
+    assert "Making the embedded data set" in capsys.readouterr().out
+    for split in ("train", "test"):
+        shards = manifest.find_shards(folder, split)
+        assert shards.num_examples == 8
+        assert shards.label_names == synthetic.class_names()
+    written = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+    assert embedded.records() == str(folder)
+    assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == written
+    assert capsys.readouterr().out == ""
+
+
+def test_nothing_is_left_of_records_that_could_not_be_finished(cache, monkeypatch):
+    def write_half(folder):
+        pathlib.Path(folder, "train").mkdir(parents=True)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(synthetic, "write_videos", write_half)
+    with pytest.raises(errors.UserError, match=f"{cache}: .*No space left.*XDG_CACHE_HOME"):
+        embedded.records()
+    assert list(cache.iterdir()) == []
+
+
+@pytest.mark.parametrize("module", [synthetic, records_lib])
+def test_other_code_makes_other_records(cache, tmp_path, monkeypatch, module):
+    before = embedded.records()
+    changed = tmp_path / "changed.py"
+    changed.write_text(pathlib.Path(module.__file__).read_text() + "# Another version.\n")
+    monkeypatch.setattr(module, "__file__", str(changed))
+    after = embedded.records()
+    assert sorted(map(str, cache.iterdir())) == sorted([before, after])
+    assert before != after
+
+
+def test_other_defaults_of_conversion_make_other_records(monkeypatch):
+    before = embedded.records()
+    monkeypatch.setattr(video.Settings.__init__, "__defaults__", (320, 50, None, 2))
+    assert video.Settings().quality == 50
+    assert embedded.records() != before
+
+
+@pytest.mark.parametrize("blocked", ["cache", "cache/official_cvrl"])
+def test_a_cache_that_cannot_be_written(cache, tmp_path, blocked):
+    file = tmp_path / blocked
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("")
+    with pytest.raises(errors.UserError) as caught:
+        embedded.records()
+    for words in (str(cache), "XDG_CACHE_HOME", "--data_dir=RECORDS"):
+        assert words in str(caught.value)
+    assert file.read_text() == ""
