@@ -35,6 +35,7 @@ _ROOMS = [
     "official_cvrl.runtime",
     "official_cvrl.progress",
     "official_cvrl.filesystems",
+    "official_cvrl.outputs",
     "official_cvrl.errors",
     "official_cvrl",
 ]

@@ -2,16 +2,14 @@
 """Puts the page together: reads a run, asks each part for its section, writes one HTML file."""
 
 import base64
-import contextlib
 import hashlib
 import os
 import string
-import tempfile
 from collections.abc import Sequence
 from importlib import resources
 
 import official_cvrl
-from official_cvrl import errors
+from official_cvrl import errors, outputs
 from official_cvrl.report import (
     events,
     facts,
@@ -38,18 +36,10 @@ def write(model_dir: str, output: str, *, max_train_videos: int = 2000) -> None:
         UserError: no run there, or the output cannot be written.
     """
     run = runs.read(model_dir)
-    _refuse_unwritable(output)
+    outputs.refuse_unwritable(output)
     text = _page(run, _sections(run, max_train_videos))
-    unfinished = f"{output}.tmp"
-    try:
-        with open(unfinished, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(unfinished, output)
-    except OSError as error:
-        raise _unwritable(output, error) from error
-    finally:
-        with contextlib.suppress(OSError):
-            os.remove(unfinished)
+    with outputs.whole_file(output) as file:
+        file.write(text.encode())
 
 
 def _sections(run: runs.Run, max_train_videos: int) -> Sequence[str]:
@@ -99,21 +89,3 @@ def _page(run, sections):
 
 def _resource(name):
     return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
-
-
-def _refuse_unwritable(output):
-    """Tries before the work, so that minutes of it are not lost."""
-    try:
-        if os.path.isdir(output):
-            raise IsADirectoryError("it is a folder")
-        tempfile.TemporaryFile(dir=os.path.dirname(os.path.abspath(output))).close()
-    except OSError as error:
-        raise _unwritable(output, error) from error
-
-
-def _unwritable(output, error):
-    reason = error.strerror or str(error)
-    return errors.UserError(
-        f"{output!r} cannot be written: {reason}. Give --output=FILE.html in a folder that is "
-        "there and that you may write to."
-    )

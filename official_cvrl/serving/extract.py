@@ -1,17 +1,15 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """Embeddings of video files by a SavedModel: one row a video, the mean over its clips."""
 
-import contextlib
 import os
 import sys
-import tempfile
 from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 from absl import app, flags
 
-from official_cvrl import errors, progress
+from official_cvrl import errors, outputs, progress
 from official_cvrl.data import clip_format, sampling
 from tfrecords_tools import annotations, video
 
@@ -73,12 +71,13 @@ def extract(saved_model: str, paths: Sequence[str], output: str, *, num_clips: i
         UserError: no SavedModel, no videos, none readable, or the output cannot be written.
     """
     files = _video_files(paths)
-    _refuse_unwritable(output)
+    outputs.refuse_unwritable(output)
     rows, failed = _embed_all(Extractor(saved_model), files, num_clips=num_clips)
     if not rows:
         path, reason = failed[0]
         raise errors.UserError(f"None of {len(files)} videos is readable; {path}: {reason}.")
-    _write(output, rows)
+    with outputs.whole_file(output) as file:
+        np.savez(file, paths=np.array(list(rows)), embeddings=np.stack(list(rows.values())))
     return failed
 
 
@@ -142,37 +141,6 @@ def _video_files(paths):
         given = f"No videos in {', '.join(paths)}" if paths else "No videos given"
         raise errors.UserError(f"{given}; name files or folders of them with --videos=PATH.")
     return files
-
-
-def _refuse_unwritable(output):
-    """Tries before the work, so that hours of it are not lost."""
-    try:
-        if os.path.isdir(output):
-            raise IsADirectoryError("it is a folder")
-        tempfile.TemporaryFile(dir=os.path.dirname(os.path.abspath(output))).close()
-    except OSError as error:
-        raise _unwritable(output, error) from error
-
-
-def _unwritable(output, error):
-    reason = error.strerror or str(error)
-    return errors.UserError(
-        f"{output!r} cannot be written: {reason}. Give --output=FILE.npz in a folder that is "
-        "there and that you may write to."
-    )
-
-
-def _write(output, rows):
-    unfinished = f"{output}.tmp"
-    try:
-        with open(unfinished, "wb") as file:
-            np.savez(file, paths=np.array(list(rows)), embeddings=np.stack(list(rows.values())))
-        os.replace(unfinished, output)
-    except OSError as error:
-        raise _unwritable(output, error) from error
-    finally:
-        with contextlib.suppress(OSError):
-            os.remove(unfinished)
 
 
 def main(arguments):

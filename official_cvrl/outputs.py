@@ -1,0 +1,52 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""A command's output file: tried before the work, and there whole or not at all."""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from official_cvrl import errors
+
+
+def refuse_unwritable(output: str) -> None:
+    """Tries before the work, so that hours of it are not lost.
+
+    Raises:
+        UserError: a file of that name cannot be written.
+    """
+    try:
+        if os.path.isdir(output):
+            raise IsADirectoryError("it is a folder")
+        tempfile.TemporaryFile(dir=os.path.dirname(os.path.abspath(output))).close()
+    except OSError as error:
+        raise _unwritable(output, error) from error
+
+
+@contextlib.contextmanager
+def whole_file(output: str) -> Iterator[BinaryIO]:
+    """Gives a file to write to, which takes the output's place when the block ends well.
+
+    Raises:
+        UserError: it cannot be written; what was there before stays.
+    """
+    unfinished = f"{output}.tmp"
+    try:
+        with open(unfinished, "wb") as file:
+            yield file
+        os.replace(unfinished, output)
+    except OSError as error:
+        raise _unwritable(output, error) from error
+    finally:
+        with contextlib.suppress(OSError):
+            os.remove(unfinished)
+
+
+def _unwritable(output, error):
+    reason = error.strerror or str(error)
+    suffix = os.path.splitext(output)[1]
+    return errors.UserError(
+        f"{output!r} cannot be written: {reason}. Give --output=FILE{suffix} in a folder that is "
+        "there and that you may write to."
+    )

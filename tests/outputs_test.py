@@ -1,0 +1,44 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""Output files: refused before the work, whole or as they were."""
+
+import os
+
+import pytest
+
+from official_cvrl import errors, outputs
+
+
+@pytest.mark.parametrize("place", ["", "nothing/a.npz", "file/a.npz"])
+def test_an_output_that_cannot_be_written_is_refused(tmp_path, place):
+    (tmp_path / "file").write_text("")
+    target = str(tmp_path / place)
+    with pytest.raises(errors.UserError) as caught:
+        outputs.refuse_unwritable(target)
+    assert target in str(caught.value)
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_good_place_is_left_as_it_was(tmp_path):
+    outputs.refuse_unwritable(str(tmp_path / "a.npz"))
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("fault", [OSError(28, "No space left"), KeyboardInterrupt()])
+def test_a_file_that_breaks_off_is_not_there(tmp_path, fault):
+    path = tmp_path / "a.npz"
+    path.write_text("before")
+    expected = errors.UserError if isinstance(fault, OSError) else KeyboardInterrupt
+    with pytest.raises(expected), outputs.whole_file(str(path)) as file:
+        file.write(b"half")
+        raise fault
+    assert path.read_text() == "before"
+    assert os.listdir(tmp_path) == ["a.npz"]
+
+
+def test_a_file_that_ends_well_takes_the_place(tmp_path):
+    path = tmp_path / "a.html"
+    path.write_text("before")
+    with outputs.whole_file(str(path)) as file:
+        file.write(b"after")
+        assert path.read_text() == "before"
+    assert path.read_text() == "after"
