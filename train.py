@@ -1,10 +1,11 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """Trains and evaluates what a gin file describes: python train.py --gin_file=pretrain.gin."""
 
+import functools
 import os
 import sys
 
-from absl import app, flags
+from absl import app, flags, logging
 
 from official_cvrl import errors, experiment, gin_utils, trainer
 
@@ -25,18 +26,33 @@ _DATA_DIR = flags.DEFINE_string(
 )
 
 
+_MAY_CHANGE_IN_A_RUN = (
+    "TRAIN_STEPS",
+    "trainer.Loop.",
+    "experiment.run.mode",
+    "experiment.run.model_dir",
+    "experiment.run.data_dir",
+)
+
+
 def main(arguments):
     """Runs the experiment; returns the exit code."""
+    logging.set_verbosity(logging.WARNING)
     try:
         results = _run(arguments[1:])
     except errors.UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except trainer.Interrupted as interruption:
-        print(f"Interrupted: {interruption}. The same command goes on from there.", file=sys.stderr)
+        # gin adds lines of its own to what passes through it.
+        said = str(interruption).splitlines()[0]
+        print(f"Interrupted: {said}. The same command goes on from there.", file=sys.stderr)
         return interruption.exit_code
     except KeyboardInterrupt:
-        print("Interrupted between two checkpoints. The same command goes on.", file=sys.stderr)
+        print(
+            "Interrupted. The same command goes on from the last checkpoint, if any.",
+            file=sys.stderr,
+        )
         return 130
     for name, value in results.items():
         print(f"{name}: {value:.4f}")
@@ -58,7 +74,9 @@ def _run(leftover):
         model_dir=model_dir,
         data_dir=_DATA_DIR.value,
         on_built=gin_utils.check_all_used,
-        save_config=gin_utils.save_operative_config,
+        save_config=functools.partial(
+            gin_utils.save_operative_config, may_change=_MAY_CHANGE_IN_A_RUN
+        ),
     )
 
 

@@ -82,7 +82,9 @@ def run(
         built = task(strategy=strategy, feed=source)
     outer = trainer.Trainer(task=built, strategy=strategy, model_dir=model_dir, loop=loop)
     step = outer.restore()
-    if step:
+    if step >= loop.train_steps:
+        print(f"Finished before, at step {step}, in {model_dir}.", flush=True)
+    elif step:
         print(f"Goes on from step {step} in {model_dir}.", flush=True)
     elif mode == "eval":
         raise errors.UserError(f"No checkpoint in {model_dir} to evaluate; train first.")

@@ -310,15 +310,20 @@ def _in_order(value: Any) -> Any:
     return value
 
 
-def save_operative_config(model_dir: str) -> str:
+def save_operative_config(model_dir: str, *, may_change: tuple[str, ...] = ()) -> str:
     """Writes `operative_config()` to `model_dir`/config.gin, whole or not at all; returns its path.
 
+    Args:
+      model_dir: the run's folder.
+      may_change: how the names begin whose value may differ from that of a run found there.
+
     Raises:
-      UserError: if the directory cannot be written.
+      UserError: if the directory cannot be written, or holds a run with other settings.
     """
     path = os.path.join(model_dir, CONFIG_FILE)
     unfinished = f"{path}.{os.getpid()}.tmp"
     text = operative_config()
+    _refuse_other_settings(path, _values(text), may_change)
     try:
         tf.io.gfile.makedirs(model_dir)
         with tf.io.gfile.GFile(unfinished, "w") as file:
@@ -328,3 +333,27 @@ def save_operative_config(model_dir: str) -> str:
         way_out = "choose another --model_dir"
         raise errors.UserError(f"cannot write {path}: {error.message}; {way_out}") from None
     return path
+
+
+def _refuse_other_settings(path, new, may_change):
+    """What only one side knows is a default that came or went with a version."""
+    if not tf.io.gfile.exists(path):
+        return
+    with tf.io.gfile.GFile(path) as file:
+        old = _values(file.read())
+    differing = [
+        f"\n  {name} is {old[name]} there, {new[name]} now"
+        for name in sorted(old.keys() & new.keys())
+        if old[name] != new[name] and not name.startswith(may_change)
+    ]
+    if differing:
+        raise errors.UserError(
+            f"{os.path.dirname(path)} holds a run with other settings:{''.join(differing)}\n"
+            "Give another --model_dir, or remove that folder."
+        )
+
+
+def _values(text: str) -> dict[str, str]:
+    """Returns what gin text binds, name by name, as written."""
+    bindings = re.findall(r"^([^#\s]\S*) = (.*(?:\n[ \t]+.*)*)", text, re.MULTILINE)
+    return {name: " ".join(value.replace("\\\n", " ").split()) for name, value in bindings}

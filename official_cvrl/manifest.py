@@ -140,11 +140,13 @@ def present_shards(
     directory = _directory(data_dir)
     by_split = _shards_by_split(directory)
     if split not in by_split:
-        there = ", ".join(sorted(by_split)) or "none"
-        raise errors.UserError(
-            f"{directory}: no shards of split {split!r} ({split}-00000-of-…). Splits there are: "
-            f"{there}."
-        )
+        missing = f"{directory}: no shards of split {split!r} ({split}-00000-of-…)"
+        if not by_split:
+            raise errors.UserError(
+                f"{missing}, nor of any other. If it holds videos, convert them first: python -m "
+                f"tfrecords_tools.convert --dataset=folder --videos={directory} --output=MY_RECORDS"
+            )
+        raise errors.UserError(f"{missing}. Splits there are: {', '.join(sorted(by_split))}.")
     if len(by_split[split]) > 1:
         sizes = " and ".join(f"of-{count:05d}" for count in sorted(by_split[split]))
         raise errors.UserError(

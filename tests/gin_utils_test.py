@@ -430,6 +430,20 @@ def test_configuration_that_cannot_be_saved(toys, folder):
         gin_utils.save_operative_config("occupied")
 
 
+def test_other_settings_in_the_folder_of_a_run_are_refused(toys, folder):
+    _run(toys, params=["LEARNING_RATE = 0.25"])
+    path = gin_utils.save_operative_config("runs/a")
+    with open(path, encoding="utf-8") as file:
+        before = file.read()
+    _run(toys, params=["LEARNING_RATE = 0.5"])
+    expected = r"runs/a holds a run with other.*\n  LEARNING_RATE is 0.25 there, 0.5 now\n.*Give"
+    with pytest.raises(errors.UserError, match=expected):
+        gin_utils.save_operative_config("runs/a")
+    with open(path, encoding="utf-8") as file:
+        assert file.read() == before
+    gin_utils.save_operative_config("runs/a", may_change=("LEARNING_RATE",))
+
+
 def test_saving_leaves_nothing_half(toys, folder):
     _run(toys)
     gin_utils.save_operative_config("runs/a")

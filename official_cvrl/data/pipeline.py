@@ -219,7 +219,8 @@ def _training_batches(
     if global_batch_size > shards.num_examples:
         raise errors.UserError(
             f"global_batch_size={global_batch_size} is more than the {shards.num_examples} videos "
-            f"of split {shards.split!r}; take a smaller batch."
+            f"of split {shards.split!r}; take a smaller batch, with gin files of this project by "
+            f'--gin_param="GLOBAL_BATCH_SIZE = {max(1, shards.num_examples // 2)}".'
         )
     per_replica = input_context.get_per_replica_batch_size(global_batch_size)
     serialized = order.shuffled_epochs(

@@ -7,7 +7,7 @@ import sys
 import tempfile
 
 import tensorflow as tf
-from absl import app, flags
+from absl import app, flags, logging
 
 from official_cvrl import errors, run_info
 from official_cvrl.data import clip_format, spatial
@@ -91,6 +91,9 @@ def _write(module, clip, scratch, output):
 
 def main(unused_argv):
     """Exports what the flags name; returns the exit code."""
+    # Saving warns of functions that are not part of a signature, as they need not be.
+    logging.set_verbosity(logging.ERROR)
+    tf.get_logger().setLevel("ERROR")
     try:
         if not _MODEL_DIR.value or not _OUTPUT.value:
             raise errors.UserError("give --model_dir=RUN and --output=DIR")
