@@ -58,7 +58,8 @@ def _stop_after_first_checkpoint(command, run, number):
         text=True,
     )
     deadline = time.monotonic() + 200
-    while not glob.glob(f"{run}/ckpt-*.index"):
+    # Written last: without it a checkpoint is not there yet.
+    while not os.path.exists(f"{run}/checkpoint"):
         assert process.poll() is None, process.stderr.read()
         assert time.monotonic() < deadline, "no checkpoint appeared"
         time.sleep(0.02)
