@@ -16,7 +16,7 @@ from official_cvrl import errors
 DATASETS = ("folder", "csv", "ucf101")
 DEFAULT_SPLIT = "train"
 
-_SPLIT_FOLDERS = ("train", "val", "valid", "validation", "test")
+_SPLIT_FOLDERS = ("train", "val", "valid", "validate", "validation", "test")
 _TEXTS = (".txt", ".md", ".csv", ".tsv", ".json", ".xml", ".html", ".yaml", ".yml", ".log", ".nfo")
 _SUBTITLES = (".srt", ".vtt", ".ass")
 _PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
