@@ -31,7 +31,7 @@ def run(
     pretrained: str = "",
     seed: int = 0,
     on_built: Callable[[], None] = lambda: None,
-    save_config: Callable[[str], None] = lambda model_dir: None,
+    save_config: Callable[..., Any] = lambda model_dir, *, begun: None,
 ) -> Mapping[str, float]:
     """Trains and evaluates one task.
 
@@ -53,7 +53,8 @@ def run(
             beside this one; "" for random weights.
         seed: of initialisation, shuffling and augmentation.
         on_built: called once everything is made and before the first step; may refuse to go on.
-        save_config: called after that with the run's folder, unless mode is "eval".
+        save_config: called after that with the run's folder, and whether a checkpoint was found in
+            it, unless mode is "eval".
 
     Returns:
         The last evaluation's measures by name; empty after mode "train".
@@ -95,7 +96,7 @@ def run(
     on_built()
     # A run is described by what it was trained with.
     if mode != "eval":
-        save_config(model_dir)
+        save_config(model_dir, begun=step > 0)
         run_info.write(model_dir, _describe(built, source.data_dir, test_input, probe_input))
         outer.train(evaluate=mode == "train_and_eval")
     return _evaluated(outer, model_dir) if mode != "train" else {}

@@ -310,12 +310,15 @@ def _in_order(value: Any) -> Any:
     return value
 
 
-def save_operative_config(model_dir: str, *, may_change: tuple[str, ...] = ()) -> str:
+def save_operative_config(
+    model_dir: str, *, may_change: tuple[str, ...] = (), begun: bool = True
+) -> str:
     """Writes `operative_config()` to `model_dir`/config.gin, whole or not at all; returns its path.
 
     Args:
       model_dir: the run's folder.
       may_change: how the names begin whose value may differ from that of a run found there.
+      begun: False if the run found there never got to a checkpoint; then all of it may differ.
 
     Raises:
       UserError: if the directory cannot be written, or holds a run with other settings.
@@ -323,7 +326,8 @@ def save_operative_config(model_dir: str, *, may_change: tuple[str, ...] = ()) -
     path = os.path.join(model_dir, CONFIG_FILE)
     unfinished = f"{path}.{os.getpid()}.tmp"
     text = operative_config()
-    _refuse_other_settings(path, _values(text), may_change)
+    if begun:
+        _refuse_other_settings(path, _values(text), may_change)
     try:
         tf.io.gfile.makedirs(model_dir)
         with tf.io.gfile.GFile(unfinished, "w") as file:

@@ -442,6 +442,8 @@ def test_other_settings_in_the_folder_of_a_run_are_refused(toys, folder):
     with open(path, encoding="utf-8") as file:
         assert file.read() == before
     gin_utils.save_operative_config("runs/a", may_change=("LEARNING_RATE",))
+    _run(toys, params=["LEARNING_RATE = 0.75"])
+    gin_utils.save_operative_config("runs/a", begun=False)
 
 
 def test_saving_leaves_nothing_half(toys, folder):
