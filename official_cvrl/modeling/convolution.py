@@ -107,7 +107,9 @@ class Convolution(tf.keras.layers.Layer):
             return tf.nn.conv2d(self._every_nth_pixel(frames), kernel, 1, "SAME")
         if self.spatial_dilation > 1:
             return self._over_grids(frames, lambda grids: tf.nn.conv2d(grids, kernel, 1, "SAME"))
-        return tf.nn.conv2d(frames, kernel, self.spatial_stride, "SAME")
+        # One row stays one row; oneDNN's bfloat16 gradient of a strided kernel over it is wrong.
+        strides = [1 if frames.shape[axis] == 1 else self.spatial_stride for axis in (1, 2)]
+        return tf.nn.conv2d(frames, kernel, strides, "SAME")
 
     def _over_grids(self, frames, convolve):
         # TensorFlow has no gradient of a dilated convolution on CPUs. Each pixel meets only those
@@ -120,8 +122,19 @@ class Convolution(tf.keras.layers.Layer):
     def _over_both(self, frames, num_frames):
         # Neighbouring frames as channels of a 2-D convolution were measured too: slower.
         strides = [1, self.temporal_stride, self.spatial_stride, self.spatial_stride, 1]
-        clips = as_clips(frames, num_frames)
-        return as_frames(tf.nn.conv3d(clips, self.kernel, strides, "SAME"))
+        clips, padding = as_clips(frames, num_frames), "SAME"
+        if not isinstance(num_frames, int) or num_frames < self.kernel_size[0]:
+            # Else, of clips shorter than the kernel, oneDNN's gradient of a bfloat16 kernel holds
+            # memory that was never written (oneDNN 3.7, CPUs with AVX512-BF16).
+            clips, padding = tf.pad(clips, self._same_paddings(clips, strides)), "VALID"
+        return as_frames(tf.nn.conv3d(clips, self.kernel, strides, padding))
+
+    def _same_paddings(self, clips, strides):
+        inner = [
+            _same_padding(dimension(clips, axis), size, strides[axis])
+            for axis, size in enumerate(self.kernel_size, start=1)
+        ]
+        return [[0, 0], *inner, [0, 0]]
 
     def _over_time(self, frames, num_frames):
         height, width, channels = (dimension(frames, axis) for axis in (1, 2, 3))
@@ -138,6 +151,13 @@ class Convolution(tf.keras.layers.Layer):
         if self.temporal_stride == 1:
             return frames
         return as_frames(as_clips(frames, num_frames)[:, :: self.temporal_stride])
+
+
+def _same_padding(length, kernel_size, stride):
+    """What "same" padding puts before and behind `length` positions."""
+    missing = (strided_length(length, stride) - 1) * stride + kernel_size - length
+    missing = max(missing, 0) if isinstance(missing, int) else tf.maximum(missing, 0)
+    return [missing // 2, missing - missing // 2]
 
 
 def _positive(name, value):

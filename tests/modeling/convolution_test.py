@@ -89,6 +89,28 @@ class ConvolutionTest(tf.test.TestCase, parameterized.TestCase):
         frames = tf.random.stateless_normal([2 * 6, 7, 8, 3], [1, 2], dtype=tf.float64)
         self.assertAllClose(convolve(frames, 6), layer(frames, 6), 1e-12, 1e-12)
 
+    # With memory in reach that holds large numbers: a kernel that reads what it never wrote shows.
+    @parameterized.product(kernel_size=((3, 3, 3), (5, 3, 3), (3, 1, 1)), num_frames=(1, 2, 3, 4))
+    def test_bfloat16_gradients_of_short_clips(self, kernel_size, num_frames):
+        frames = tf.random.stateless_normal([4 * num_frames, 4, 4, 16], [1, 2])
+        layers = [
+            convolution.Convolution(16, kernel_size, dtype=policy)
+            for policy in ("float32", "mixed_bfloat16")
+        ]
+        gradients = []
+        for layer in layers:
+            layer.build([None, None, None, 16])
+            layer.kernel.assign(layers[0].kernel)
+            with tf.GradientTape() as tape:
+                outputs = layer(frames, num_frames)
+                loss = tf.reduce_sum(tf.square(tf.cast(outputs, tf.float32)))
+            del outputs
+            for size in (2**power for power in range(6, 19)):
+                [tf.fill([size], 1e15) for _ in range(4)]
+            gradients.append(tape.gradient(loss, layer.kernel).numpy())
+        deviation = np.linalg.norm(gradients[1] - gradients[0])
+        self.assertLess(deviation, 0.03 * np.linalg.norm(gradients[0]))
+
     @parameterized.named_parameters(
         ("filters", (0, (1, 1, 1)), {}, "filters .* 0"),
         ("sizes", (1, (1, 3)), {}, r"kernel_size .* \(1, 3\)"),
