@@ -69,6 +69,10 @@ class Feed:
         probe_input: the views of a video in the kNN probe; None for no probe.
         train_split: name of the shards to train on.
         test_split: name of the shards to test on.
+
+    Raises:
+        UserError: there are no such training shards, or the batch does not divide by the replicas.
+        ValueError: a batch size that is not positive.
     """
 
     data_dir: str
@@ -90,6 +94,7 @@ class Feed:
                 f"global_batch_size={self.global_batch_size} does not divide by the {replicas} "
                 "replicas of this machine; take a multiple."
             )
+        self._shards("train")  # Refuses data that are not there before anything is made.
 
     def batches(self, role: str, *, start_step: int = 0) -> Any:
         """Returns the distributed batches of a role.

@@ -7,9 +7,8 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from official_cvrl.data import augment, blur, color
+from official_cvrl.data import seeds as seeds_lib
 
-# Named, because the automatic choice differs between kinds of devices.
-_ALGORITHM = "philox"
 _JITTERS = (color.brightness, color.contrast, color.saturation, color.hue)
 
 
@@ -64,9 +63,8 @@ def photometric(
     parts = clips
     if not augmentation.temporally_consistent:
         parts = tf.reshape(clips, [-1, 1, *clips.shape[2:]])
-        seeds = tf.map_fn(lambda seed: _split(seed, clips.shape[1]), seeds)
+        seeds = tf.map_fn(lambda seed: seeds_lib.split(seed, clips.shape[1]), seeds)
         seeds = tf.reshape(seeds, [-1, 2])
-    # Not in the compiled part: XLA turns the same random bits into other numbers.
     draws = tf.map_fn(
         functools.partial(draw, view=view, augmentation=augmentation),
         seeds,
@@ -78,10 +76,10 @@ def photometric(
 
 def draw(seed: tf.Tensor, *, view: int, augmentation: augment.Augmentation) -> Draws:
     """Draws what happens to one clip's colours; seed is int32 [2]."""
-    seeds = iter(tf.unstack(_split(seed, 7)))
+    seeds = iter(tf.unstack(seeds_lib.split(seed, 7)))
 
     def uniform(shape, low=0.0, high=1.0):
-        return low + (high - low) * tf.random.stateless_uniform(shape, next(seeds), alg=_ALGORITHM)
+        return seeds_lib.uniform(next(seeds), shape, low, high)
 
     low, high = augmentation.jitter_bounds()
     return Draws(
@@ -134,7 +132,3 @@ def _jitter(clip, draws):
         return step + 1, tf.switch_case(draws.order[step], branches)
 
     return tf.while_loop(lambda step, _: step < len(_JITTERS), adjust, [0, clip])[1]
-
-
-def _split(seed, count):
-    return tf.random.split(seed, count, alg=_ALGORITHM)

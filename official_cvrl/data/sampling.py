@@ -7,6 +7,8 @@ round where a video is shorter than a clip.
 
 import tensorflow as tf
 
+from official_cvrl.data import seeds as seeds_lib
+
 TRENDS = ("decreasing", "uniform", "increasing")
 
 
@@ -38,7 +40,7 @@ def sample_interval(
     """
     check_interval(power=power, trend=trend)
     length = tf.cast(num_positions, tf.float32)
-    drawn = tf.random.stateless_uniform([], seed)
+    drawn = seeds_lib.uniform(seed)
     low, high = tf.constant(0), tf.cast(num_positions, tf.int32)
 
     def narrow(low, high):
@@ -99,24 +101,28 @@ def two_view_frames(
     Returns:
         Two int32 vectors [num_frames] of frame indices.
     """
-    seeds = tf.unstack(tf.random.split(seed, 4))
+    seeds = tf.unstack(seeds_lib.split(seed, 4))
     num_video_frames = tf.cast(num_video_frames, tf.int32)
     positions = num_video_frames - (num_frames - 1) * temporal_stride
     if not temporal_augmentation:
-        start = _uniform(tf.where(positions > 0, positions, num_video_frames), seeds[0])
+        start = seeds_lib.index_below(
+            tf.where(positions > 0, positions, num_video_frames), seeds[0]
+        )
         clip = _clip(start, num_video_frames, num_frames, temporal_stride)
         return clip, clip
 
     def apart():
         interval = sample_interval(positions, seed=seeds[0], power=power, trend=trend)
-        first = _uniform(positions - interval, seeds[1])
+        first = seeds_lib.index_below(positions - interval, seeds[1])
         return first, first + interval
 
     def independent():
-        return _uniform(num_video_frames, seeds[0]), _uniform(num_video_frames, seeds[1])
+        return seeds_lib.index_below(num_video_frames, seeds[0]), seeds_lib.index_below(
+            num_video_frames, seeds[1]
+        )
 
     first, second = tf.cond(positions > 0, apart, independent)
-    swap = tf.random.stateless_uniform([], seeds[2]) < 0.5
+    swap = seeds_lib.uniform(seeds[2]) < 0.5
     first, second = tf.where(swap, second, first), tf.where(swap, first, second)
     return (
         _clip(first, num_video_frames, num_frames, temporal_stride),
@@ -130,7 +136,7 @@ def random_clip_frames(
     """Returns the frames of a clip that starts anywhere it fits, int32 [num_frames]."""
     num_video_frames = tf.cast(num_video_frames, tf.int32)
     positions = num_video_frames - (num_frames - 1) * temporal_stride
-    start = _uniform(tf.where(positions > 0, positions, num_video_frames), seed)
+    start = seeds_lib.index_below(tf.where(positions > 0, positions, num_video_frames), seed)
     return _clip(start, num_video_frames, num_frames, temporal_stride)
 
 
@@ -160,10 +166,6 @@ def dense_clip_frames(
         starts = tf.cast(tf.linspace(0.0, tf.cast(last, tf.float32), num_test_clips), tf.int32)
     steps = tf.range(num_frames) * temporal_stride
     return (starts[:, tf.newaxis] + steps) % num_video_frames
-
-
-def _uniform(count, seed):
-    return tf.random.stateless_uniform([], seed, minval=0, maxval=count, dtype=tf.int32)
 
 
 def _clip(start, num_video_frames, num_frames, temporal_stride):

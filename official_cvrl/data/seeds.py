@@ -1,5 +1,5 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
-"""Seeds of everything that is random about the data, as pure functions of what they are for."""
+"""Everything random about the data, as pure functions: seeds, and numbers drawn from seeds."""
 
 import tensorflow as tf
 
@@ -35,6 +35,34 @@ def example_seeds(
 def epoch_seeds(seed: tf.Tensor | int, *, epoch: tf.Tensor | int, count: int) -> tf.Tensor:
     """Returns seeds for the order of the examples in one epoch, int64 [count, 2]."""
     return _bits(_pair(seed, epoch), [count, 2], tf.int64)
+
+
+def split(seed: tf.Tensor, count: int) -> tf.Tensor:
+    """Returns independent seeds, int32 [count, 2], made from one, int32 [2]."""
+    return tf.random.split(seed, count, alg=_ALGORITHM)
+
+
+def uniform(seed: tf.Tensor, shape=(), low=0.0, high=1.0) -> tf.Tensor:
+    """Draws uniformly from [low, high), float32, the same numbers on every kind of device.
+
+    TensorFlow's own kernels agree on the bits, but each makes other floats of them.
+
+    Args:
+        seed: int32 [2].
+        shape: of what is drawn.
+        low: the least number, broadcast to `shape`.
+        high: the bound above, likewise.
+    """
+    bits = _bits(seed, shape, tf.uint32)
+    parts = tf.cast(tf.bitwise.right_shift(bits, 8), tf.float32) * 2.0**-24
+    return low + (high - low) * parts
+
+
+def index_below(count: tf.Tensor | int, seed: tf.Tensor) -> tf.Tensor:
+    """Draws uniformly from 0 … count - 1, int32 []; seed is int32 [2]."""
+    return tf.random.stateless_uniform(
+        [], seed, minval=0, maxval=count, dtype=tf.int32, alg=_ALGORITHM
+    )
 
 
 def _fold(pair, number):

@@ -5,10 +5,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from official_cvrl.data import augment, decode
-
-# Named, because the automatic choice differs between kinds of devices.
-_ALGORITHM = "philox"
+from official_cvrl.data import augment, decode, seeds
 
 
 class Draws(NamedTuple):
@@ -47,7 +44,7 @@ def random_crop_resize_flip(
         return augmented(encoded, seed)
     return tf.map_fn(
         lambda pair: augmented(pair[0][tf.newaxis], pair[1])[0],
-        (encoded, tf.random.split(seed, encoded.shape[0], alg=_ALGORITHM)),
+        (encoded, seeds.split(seed, encoded.shape[0])),
         fn_output_signature=tf.TensorSpec([crop_size, crop_size, 3], tf.uint8),
     )
 
@@ -62,7 +59,7 @@ def draw(size: tf.Tensor, *, seed: tf.Tensor, augmentation: augment.Augmentation
         seed: int32 [2].
         augmentation: the distributions.
     """
-    window_seed, flip_seed = tf.unstack(tf.random.split(seed, 2, alg=_ALGORITHM))
+    window_seed, flip_seed = tf.unstack(seeds.split(seed, 2))
     begin, extent, _ = tf.image.stateless_sample_distorted_bounding_box(
         tf.concat([size, [3]], axis=0),
         tf.constant([[[0.0, 0.0, 1.0, 1.0]]]),
@@ -72,10 +69,9 @@ def draw(size: tf.Tensor, *, seed: tf.Tensor, augmentation: augment.Augmentation
         area_range=augmentation.area_range,
         max_attempts=100,
     )
-    toss = tf.random.stateless_uniform([], flip_seed, alg=_ALGORITHM)
     return Draws(
         window=tf.concat([begin[:2], extent[:2]], axis=0),
-        flip=toss < augmentation.flip_probability,
+        flip=seeds.uniform(flip_seed) < augmentation.flip_probability,
     )
 
 

@@ -83,6 +83,7 @@ def test_each_replica_has_as_many_whole_batches(data_dir, role):
 @pytest.mark.parametrize("role", ["train", "test"])
 def test_an_unreadable_record_is_the_users_to_mend(tmp_path, role):
     broken = [frame[:-40] for frame in tiny.jpegs(9)]
+    tiny.write(tmp_path, 4)
     tiny.write(tmp_path, 4, split=role, video_2=broken)
     expected = f"{role!r} cannot be read: example video 2 has .*inspect {tmp_path} --check"
     with pytest.raises(errors.UserError, match=expected):
@@ -91,13 +92,19 @@ def test_an_unreadable_record_is_the_users_to_mend(tmp_path, role):
 
 
 def test_a_damaged_record_is_the_users_to_mend(tmp_path):
+    tiny.write(tmp_path, 4)
     tiny.write(tmp_path, 4, split="test")
-    (shard,) = tmp_path.iterdir()
+    (shard,) = tmp_path.glob("test-*")
     content = bytearray(shard.read_bytes())
     content[-100] ^= 255
     shard.write_bytes(content)
     with pytest.raises(errors.UserError, match="'test' cannot be read: .*corrupted record"):
         list(_feed(tmp_path).batches("test"))
+
+
+def test_data_that_are_not_there_are_refused_before_anything_is_made(tmp_path):
+    with pytest.raises(errors.UserError, match="no shards of split 'train'"):
+        _feed(tmp_path)
 
 
 def test_a_batch_that_replicas_cannot_share_is_refused(data_dir):
