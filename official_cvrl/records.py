@@ -3,7 +3,8 @@
 
 One record is one video (or one clip cut from a longer one): a JPEG per frame, and what is known
 about it. The keys are those of MediaPipe's MediaSequence, DeepMind's dmvr and the Model Garden at
-once, so that any of the three reads our shards. No other file of this project names a key.
+once, so that any of the three reads our shards. The keys of person boxes and temporal segments are
+in `regions.py`; no file but these two names a key.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 from google.protobuf import message
+
+from official_cvrl import regions
 
 # Feature lists: one Feature per frame.
 _FRAMES = "image/encoded"
@@ -39,8 +42,6 @@ _EXAMPLE_ID = "example/id"
 _DATASET_NAME = "example/dataset_name"
 _FILENAME = "video/filename"  # dmvr's name for the path
 
-# Person boxes (region/bbox/*, clip/key_frame/*) of spatio-temporal detection belong here too.
-
 _JPEG_MAGIC = b"\xff\xd8\xff"
 _OTHER_MAGICS = {b"\x89PNG": "PNG", b"GIF8": "GIF", b"BM": "BMP", b"RIFF": "WebP"}
 _MAX_KEY = 2**63 - 1
@@ -64,6 +65,8 @@ class Example:
       start_us: where the clip starts in the source video.
       end_us: where the clip ends in the source video.
       dataset_name: the data set.
+      key_frame: the frame whose persons have boxes; None when no frame is annotated.
+      segments: labelled parts of the video.
     """
 
     frames: tuple[bytes, ...]
@@ -78,6 +81,8 @@ class Example:
     start_us: int
     end_us: int
     dataset_name: str
+    key_frame: regions.KeyFrame | None = None
+    segments: tuple[regions.Segment, ...] = ()
 
 
 def encode_example(
@@ -94,6 +99,8 @@ def encode_example(
     start_us: int = 0,
     end_us: int = 0,
     dataset_name: str = "",
+    key_frame: regions.KeyFrame | None = None,
+    segments: Sequence[regions.Segment] = (),
 ) -> bytes:
     """Returns a serialized `tf.train.SequenceExample`; the same arguments give the same bytes.
 
@@ -110,9 +117,12 @@ def encode_example(
       start_us: where the clip starts in the source video, in microseconds.
       end_us: where the clip ends in the source video, in microseconds.
       dataset_name: the data set.
+      key_frame: the frame whose persons have boxes, if one is annotated.
+      segments: labelled parts of the video, in the time of `timestamps_us`.
 
     Raises:
-      ValueError: no frames, a frame that is not JPEG, or lengths that disagree.
+      ValueError: no frames, a frame that is not JPEG, lengths that disagree, or boxes or segments
+        that `regions` refuses.
     """
     _check_frames(frames, timestamps_us=timestamps_us)
     if label_names and len(label_names) != len(labels):
@@ -143,6 +153,11 @@ def encode_example(
         _FRAMES: tf.train.FeatureList(feature=[_bytes([frame]) for frame in frames]),
         _TIMESTAMPS: tf.train.FeatureList(feature=[_ints([time]) for time in timestamps_us]),
     }
+    context |= regions.encode_segments(segments, timestamps_us=timestamps_us)
+    if key_frame is not None:
+        box_context, box_lists = regions.encode_key_frame(key_frame, timestamps_us=timestamps_us)
+        context |= box_context
+        lists |= box_lists
     example = tf.train.SequenceExample(
         context=tf.train.Features(feature=context),
         feature_lists=tf.train.FeatureLists(feature_list=lists),
@@ -226,7 +241,8 @@ def decode_example(serialized: bytes) -> Example:
     """Reads a record in Python; for looking at records, not for training.
 
     Raises:
-      ValueError: the record has another layout; the message is that of `diagnose`.
+      ValueError: the record has another layout; the message is that of `diagnose`, or says what is
+        wrong with its boxes or segments.
     """
     fault = diagnose(serialized)
     if fault is not None:
@@ -251,6 +267,8 @@ def decode_example(serialized: bytes) -> Example:
         start_us=_first(start, default=0),
         end_us=_first(end, default=0),
         dataset_name=_first(_strings(proto, _DATASET_NAME), default=""),
+        key_frame=regions.decode_key_frame(proto),
+        segments=regions.decode_segments(proto),
     )
 
 

@@ -1,6 +1,7 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """Tests of official_cvrl.records."""
 
+import hashlib
 import io
 
 import numpy as np
@@ -83,6 +84,13 @@ class RoundTripTest(tf.test.TestCase, parameterized.TestCase):
 
     def test_the_same_arguments_give_the_same_bytes(self):
         self.assertLen({_encode() for _ in range(20)}, 1)
+
+    def test_a_record_without_boxes_keeps_its_bytes(self):
+        serialized = _encode(frames=[b"\xff\xd8\xff"] * 3)
+        self.assertEqual(
+            hashlib.sha256(serialized).hexdigest(),
+            "3bd858a2e1a9a0d54479074162ce9327d2b59b03c39d84f28342ec989c705605",
+        )
 
     def test_every_agreed_key_is_written(self):
         proto = tf.train.SequenceExample.FromString(_encode())
