@@ -1,25 +1,55 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """Checkpoints: strict restore, and the weights of a backbone out of another run."""
 
-import tensorflow as tf
-from tensorflow.core.protobuf import trackable_object_graph_pb2
+import re
 
-from official_cvrl import errors
+import tensorflow as tf
+
+from official_cvrl import errors, filesystems
+from official_cvrl.weights import assignment, keras_2d, object_graph, own, published
+
+# Of the files that together are one checkpoint.
+_ENDING = re.compile(r"\.(index|data-\d{5}-of-\d{5})$")
 
 
 def latest(path: str) -> str:
-    """Returns the newest checkpoint of a run's folder, or the checkpoint that `path` names.
+    """Returns the newest whole checkpoint of a run's folder, or the checkpoint that `path` names.
 
     Raises:
         UserError: there is none.
     """
-    found = tf.train.latest_checkpoint(path) if tf.io.gfile.isdir(path) else path
+    found = newest_whole(path) if tf.io.gfile.isdir(path) else path
     if found and tf.io.gfile.exists(found + ".index"):
         return found
     raise errors.UserError(
         f"No checkpoint at {path!r}. Give a run's folder (with files ckpt-N.index), or the path of "
         "one checkpoint without its ending."
     )
+
+
+def newest_whole(folder: str) -> str | None:
+    """Returns the newest checkpoint of a folder that reads to its end; None if there is none.
+
+    Those that do not, as after a full disk or a crash of the machine, are passed over and named.
+    """
+    state = tf.train.get_checkpoint_state(folder)
+    for path in reversed(state.all_model_checkpoint_paths if state else []):
+        fault = _damage(path)
+        if fault is None:
+            return path
+        print(f"{path} is damaged and passed over: {fault}.", flush=True)
+    return None
+
+
+def _damage(path):
+    """What keeps a checkpoint's tensors from being read, checksums and all; or None."""
+    try:
+        reader = tf.train.load_checkpoint(path)
+        for name in reader.get_variable_to_shape_map():
+            reader.get_tensor(name)
+    except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:
+        return str(error).splitlines()[0].rstrip(".")
+    return None
 
 
 def restore(checkpoint: tf.train.Checkpoint, path: str) -> None:
@@ -40,65 +70,74 @@ def restore(checkpoint: tf.train.Checkpoint, path: str) -> None:
 
 
 def load_backbone(backbone: tf.keras.Model, path: str) -> str:
-    """Loads a backbone's weights out of a run's checkpoint, all or nothing.
+    """Loads a backbone's weights, all or nothing; what the file is, its content says.
 
     Args:
         backbone: a built backbone.
-        path: a run's folder, or one checkpoint saved by this package.
+        path: a run's folder, or one checkpoint, of this package or of the published code (backbone
+            or whole training); or a file of Keras applications' ResNet50 or ResNet101. Kernels
+            that span one frame are inflated to what the backbone's span.
 
     Returns:
-        The checkpoint that was read.
+        The checkpoint or file that was read.
 
     Raises:
-        UserError: no checkpoint there, one without a backbone, or one of another architecture.
+        UserError: nothing to read there, no backbone in it, or one of another architecture; what
+            is missing, left over or of another shape is named.
     """
-    path = latest(path)
-    root = _object_graph(path).nodes[0]
-    if "backbone" not in {child.local_name for child in root.children}:
-        raise errors.UserError(f"{path} holds no backbone; it was not written by this package.")
-    restore(tf.train.Checkpoint(backbone=backbone), path)
+    path = find(path)
+    if not tf.io.gfile.exists(f"{path}.index"):
+        weights = keras_2d.read(path, epsilon=backbone.norm_epsilon)
+    else:
+        graph = object_graph.ObjectGraph(path)
+        weights = published.read(graph) or own.read(graph)
+    if weights is None:
+        raise errors.UserError(
+            f"{path} holds no backbone: neither one of this package nor the published resnet_3d."
+        )
+    assignment.assign(backbone, weights, path=path)
     return path
 
 
-def _object_graph(path):
-    try:
-        serialized = tf.train.load_checkpoint(path).get_tensor("_CHECKPOINTABLE_OBJECT_GRAPH")
-    except (tf.errors.OpError, ValueError, RuntimeError) as error:
-        raise errors.UserError(f"{path} cannot be read as a checkpoint: {error}") from error
-    return trackable_object_graph_pb2.TrackableObjectGraph.FromString(serialized)
+def find(path: str) -> str:
+    """Returns what `load_backbone` reads: the checkpoint, as `latest` does, or the file.
+
+    Raises:
+        UserError: there is neither, or this installation cannot open such paths.
+    """
+    path = _ENDING.sub("", path)
+    filesystems.openable_path(path)
+    is_checkpoint = tf.io.gfile.exists(f"{path}.index")
+    if not is_checkpoint and tf.io.gfile.exists(path) and not tf.io.gfile.isdir(path):
+        return path
+    return latest(path)
 
 
 def _differences(checkpoint, path):
     """Says, a line each, which variables the file lacks or holds in another shape."""
-    nodes = _object_graph(path).nodes
-    shapes = tf.train.load_checkpoint(path).get_variable_to_shape_map()
+    graph = object_graph.ObjectGraph(path)
     problems = []
-    for name, variable, node_id in _paired_variables(checkpoint, nodes):
-        keys = [] if node_id is None else [a.checkpoint_key for a in nodes[node_id].attributes]
-        stored = shapes.get(keys[0]) if keys else None
+    for name, variable, node in _paired_variables(checkpoint, graph):
+        stored = None if node is None else graph.shape(node)
         if stored != variable.shape.as_list():
             described = "missing" if stored is None else f"of shape {stored}"
             problems.append(f"{name}: {described}, {variable.shape.as_list()} expected")
     return problems
 
 
-def _paired_variables(checkpoint, nodes):
+def _paired_variables(checkpoint, graph):
     """Yields (path of names, variable, node of the file or None), walking both graphs at once."""
     view = tf.train.TrackableView(checkpoint)
     queue, seen = [("", checkpoint, 0)], set()
     while queue:
-        path, trackable, node_id = queue.pop(0)
+        path, trackable, node = queue.pop(0)
         if isinstance(trackable, tf.Variable):
-            yield path, trackable, node_id
-        children = {} if node_id is None else _children(nodes[node_id])
+            yield path, trackable, node
+        children = {} if node is None else graph.children(node)
         for name, child in view.children(trackable).items():
             if id(child) not in seen:
                 seen.add(id(child))
                 queue.append((f"{path}/{name}".lstrip("/"), child, children.get(name)))
-
-
-def _children(node):
-    return {child.local_name: child.node_id for child in node.children}
 
 
 def _mismatch(path, problems, most=8):

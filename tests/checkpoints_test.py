@@ -3,9 +3,12 @@
 
 import os
 
+import numpy as np
 import tensorflow as tf
 
 from official_cvrl import checkpoints, errors
+from tests import replicas
+from tests.weights import networks
 
 
 def _dense(units, inputs=3, name="dense"):
@@ -44,26 +47,97 @@ class CheckpointsTest(tf.test.TestCase):
             checkpoints.restore(items, path)
 
     def test_backbone_out_of_a_run(self):
-        saved, fresh = _dense(4), _dense(4)
+        saved, fresh = networks.tiny(), networks.tiny()
         path = self._save(backbone=saved, projection_head=_dense(2))
-        self.assertEqual(checkpoints.load_backbone(fresh, os.path.dirname(path)), path)
-        self.assertAllEqual(fresh.kernel, saved.kernel)
+        for given in (path, os.path.dirname(path), f"{path}.index", f"{path}.data-00000-of-00001"):
+            networks.randomize(fresh, seed=5)
+            self.assertEqual(checkpoints.load_backbone(fresh, given), path)
+            self.assertTrue(networks.unchanged(fresh, networks.values(saved)))
+
+    def test_backbone_under_another_name(self):
+        saved, fresh = networks.tiny(), networks.randomize(networks.tiny(), seed=5)
+        checkpoints.load_backbone(fresh, self._save(encoder=tf.Module(), it=saved))
+        self.assertTrue(networks.unchanged(fresh, networks.values(saved)))
+
+    def test_every_replica_gets_the_backbone(self):
+        saved = networks.tiny()
+        path = self._save(backbone=saved)
+        with replicas.two_replicas().scope():
+            fresh = networks.randomize(networks.tiny(), seed=5)
+        checkpoints.load_backbone(fresh, path)
+        for variable, value in zip(fresh.variables, networks.values(saved), strict=True):
+            for copy in replicas.two_replicas().experimental_local_results(variable):
+                self.assertAllEqual(copy, value)
+
+    def test_a_2d_backbone_is_inflated_over_time(self):
+        for depth in (18, 50):
+            flat, inflated = networks.tiny_2d(depth), networks.tiny(depth)
+            prefix = os.path.join(self.get_temp_dir(), f"flat-{depth}")
+            path = tf.train.Checkpoint(backbone=flat).save(prefix)
+            checkpoints.load_backbone(inflated, path)
+            clip = networks.still(44, 32, 32, 3)
+            expected = flat(clip, training=False)["conv5"][:, 11]
+            ours = inflated(clip, training=False)["conv5"][:, 11]
+            self.assertAllClose(ours, expected, atol=1e-4 * np.max(expected), rtol=0)
+
+    def test_no_backbone_is_flattened(self):
+        path = self._save(backbone=networks.tiny())
+        flat = networks.tiny_2d()
+        before = networks.values(flat)
+        with self.assertRaisesRegex(errors.UserError, r"conv.*/kernel: \[3, 3, 3, 16, 16\], \[1"):
+            checkpoints.load_backbone(flat, path)
+        self.assertTrue(networks.unchanged(flat, before))
+
+    def test_another_backbone_is_refused_by_name(self):
+        path = self._save(backbone=networks.tiny(34))
+        fresh = networks.tiny(18)
+        before = networks.values(fresh)
+        with self.assertRaises(errors.UserError) as refusal:
+            checkpoints.load_backbone(fresh, path)
+        message = str(refusal.exception)
+        self.assertIn("8 left over:\n    stages/0/2\n    stages/1/2\n    stages/1/3\n", message)
+        self.assertTrue(networks.unchanged(fresh, before))
+
+    def test_missing_blocks_are_named_once(self):
+        path = self._save(backbone=networks.tiny(18))
+        with self.assertRaisesRegex(errors.UserError, r"8 missing:\n    stages/0/2\n"):
+            checkpoints.load_backbone(networks.tiny(34), path)
+
+    def test_damaged_values_load_nothing(self):
+        path = self._save(backbone=networks.tiny())
+        data = f"{path}.data-00000-of-00001"
+        with open(data, "rb") as file:
+            content = bytearray(file.read())
+        content[len(content) // 2] ^= 255
+        with open(data, "wb") as file:
+            file.write(content)
+        fresh = networks.tiny()
+        before = networks.values(fresh)
+        with self.assertRaisesRegex(errors.UserError, "cannot be read as a checkpoint"):
+            checkpoints.load_backbone(fresh, path)
+        self.assertTrue(networks.unchanged(fresh, before))
 
     def test_a_checkpoint_without_backbone(self):
         path = self._save(model=_dense(4))
         with self.assertRaisesRegex(errors.UserError, "holds no backbone"):
-            checkpoints.load_backbone(_dense(4), path)
+            checkpoints.load_backbone(networks.tiny(), path)
 
     def test_no_checkpoint_there(self):
         with self.assertRaisesRegex(errors.UserError, "No checkpoint at"):
-            checkpoints.latest(self._folder())
+            checkpoints.find(self._folder())
+        with self.assertRaisesRegex(errors.UserError, "No checkpoint at"):
+            checkpoints.load_backbone(networks.tiny(), os.path.join(self.get_temp_dir(), "nothing"))
+
+    def test_a_path_that_cannot_be_opened(self):
+        with self.assertRaisesRegex(errors.UserError, "cannot open nowhere:// paths"):
+            checkpoints.find("nowhere://bucket/ckpt-1")
 
     def test_a_broken_file(self):
-        path = self._save(backbone=_dense(4))
+        path = self._save(backbone=networks.tiny())
         with open(path + ".index", "wb") as file:
             file.write(b"not a table")
         with self.assertRaisesRegex(errors.UserError, "cannot be read as a checkpoint"):
-            checkpoints.load_backbone(_dense(4), path)
+            checkpoints.load_backbone(networks.tiny(), path)
 
 
 if __name__ == "__main__":
