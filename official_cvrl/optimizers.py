@@ -111,9 +111,7 @@ def minimize(
 ) -> None:
     """Updates the variables with the gradient of the loss averaged over the replicas.
 
-    Called in replica context. `apply_gradients` sums the replicas' gradients. Equation 1 is a
-    mean over the global batch, so each replica's share is divided by their number here, and
-    nowhere else: the update does not depend on how many replicas share the batch.
+    Called in replica context.
 
     Args:
         optimizer: a legacy Keras optimizer, loss scaling included or not.
@@ -124,17 +122,44 @@ def minimize(
     Raises:
         ValueError: some variables have no gradient; they are named.
     """
+    apply(optimizer, gradients(tape, loss, variables, loss_gradient(optimizer, loss)), variables)
+
+
+def loss_gradient(optimizer, loss: tf.Tensor) -> tf.Tensor:
+    """Returns what the gradients of this replica's loss start from, a scalar like it.
+
+    `apply` sums the replicas' gradients. Equation 1 is a mean over the global batch, so each
+    replica's share is divided by their number here, and nowhere else: the update does not depend
+    on how many replicas share the batch. Under loss scaling it is scaled here too.
+    """
     share = tf.ones_like(loss) / tf.distribute.get_replica_context().num_replicas_in_sync
-    scaling = isinstance(optimizer, tf.keras.mixed_precision.LossScaleOptimizer)
-    if scaling:
-        share = optimizer.get_scaled_loss(share)
-    gradients = tape.gradient(loss, variables, output_gradients=share)
-    unused = [v.name for v, gradient in zip(variables, gradients, strict=True) if gradient is None]
+    return optimizer.get_scaled_loss(share) if _scales_loss(optimizer) else share
+
+
+def gradients(
+    tape: tf.GradientTape, targets, variables: Sequence[tf.Variable], output_gradients
+) -> Sequence[tf.Tensor]:
+    """Returns the tape's gradients of the targets by all of the variables.
+
+    Raises:
+        ValueError: some variables have no gradient; they are named.
+    """
+    found = tape.gradient(targets, variables, output_gradients=output_gradients)
+    unused = [v.name for v, gradient in zip(variables, found, strict=True) if gradient is None]
     if unused:
         raise ValueError(f"The loss does not depend on the variables {unused}.")
-    if scaling:
+    return found
+
+
+def apply(optimizer, gradients: Sequence[tf.Tensor], variables: Sequence[tf.Variable]) -> None:
+    """Updates the variables, in replica context, with gradients that began at `loss_gradient`."""
+    if _scales_loss(optimizer):
         gradients = optimizer.get_unscaled_gradients(gradients)
     optimizer.apply_gradients(zip(gradients, variables, strict=True))
+
+
+def _scales_loss(optimizer):
+    return isinstance(optimizer, tf.keras.mixed_precision.LossScaleOptimizer)
 
 
 def _check_warmup(warmup_steps, total_steps):

@@ -1,7 +1,9 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """The residual blocks that stages of the backbone are made of."""
 
+import contextlib
 import functools
+import itertools
 
 import tensorflow as tf
 
@@ -12,6 +14,28 @@ def build_layer(layer, channels):
     """Creates a layer's variables for inputs of `channels`, under the layer's name."""
     with tf.name_scope(layer.name):
         layer.build([None, None, None, channels])
+
+
+def recomputed(function):
+    """Makes a function that forgets what its gradient needs, and runs again to have it.
+
+    Batch norms learn from the batch in the first run alone. Without a gradient nothing changes.
+
+    Args:
+        function: of one floating-point tensor, to one; it may read variables.
+
+    Returns:
+        A function to be called once.
+    """
+    runs = itertools.count()
+
+    @tf.recompute_grad
+    def run(inputs):
+        again = next(runs) > 0
+        with normalization.moving_statistics_kept() if again else contextlib.nullcontext():
+            return function(inputs)
+
+    return run
 
 
 class ResidualBlock(tf.keras.layers.Layer):

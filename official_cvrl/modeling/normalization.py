@@ -1,7 +1,32 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """Batch normalisation whose batch can span every replica."""
 
+import contextlib
+import threading
+
 import tensorflow as tf
+
+
+class _Here(threading.local):
+    # A mirrored strategy runs each replica's function in a thread of its own.
+    moving_statistics_kept = False
+
+
+_here = _Here()
+
+
+@contextlib.contextmanager
+def moving_statistics_kept():
+    """Within it batch norms in training use the batch's statistics, but do not learn from them.
+
+    For a batch that goes through the model a second time. It holds for the calling thread and acts
+    where a function is traced: inside the function that `strategy.run` is given.
+    """
+    before, _here.moving_statistics_kept = _here.moving_statistics_kept, True
+    try:
+        yield
+    finally:
+        _here.moving_statistics_kept = before
 
 
 @tf.keras.utils.register_keras_serializable(package="official_cvrl")
@@ -172,6 +197,8 @@ class BatchNormalization(tf.keras.layers.Layer):
         return tf.reshape(inputs, [-1, 1, 1, inputs.shape[-1]])
 
     def _update(self, moving, value):
+        if _here.moving_statistics_kept:
+            return
         moving.assign_sub((moving - value) * tf.cast(1 - self.momentum, moving.dtype))
 
     def get_config(self):

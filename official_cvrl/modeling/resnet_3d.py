@@ -44,6 +44,7 @@ class ResNet3D(tf.keras.Model):
         norm_epsilon=1e-5,
         synchronized=True,
         kernel_initializer="VarianceScaling",
+        recompute=False,
         **kwargs,
     ):
         """Builds the network and its variables.
@@ -67,6 +68,8 @@ class ResNet3D(tf.keras.Model):
             synchronized: Whether batch norms share statistics between replicas.
             kernel_initializer: Any Keras initializer. The default, the published code's, draws
                 from a truncated normal of variance 1 / fan-in.
+            recompute: Whether training keeps, of the stem and of each block, only what goes in
+                and runs it again for its gradient: the same numbers in less memory and more time.
             **kwargs: Arguments of `tf.keras.Model`.
 
         Raises:
@@ -92,6 +95,7 @@ class ResNet3D(tf.keras.Model):
         self.norm_epsilon = norm_epsilon
         self.synchronized = synchronized
         self.kernel_initializer = tf.keras.initializers.get(kernel_initializer)
+        self.recompute = recompute
         self._make_layers()
         self._build_variables()
 
@@ -169,11 +173,12 @@ class ResNet3D(tf.keras.Model):
         """
         num_frames = convolution.dimension(clips, 1)
         frames = convolution.as_frames(tf.cast(clips, self.compute_dtype))
-        frames, num_frames = self._stem(frames, num_frames, training=training)
+        frames = self._part(self._stem, frames, num_frames, training=training)
+        num_frames = self.stem_convolution.output_frames(num_frames)
         endpoints = {}
         for index, stage in enumerate(self.stages):
             for block in stage:
-                frames = block(frames, num_frames, training=training)
+                frames = self._part(block, frames, num_frames, training=training)
                 num_frames = block.output_frames(num_frames)
             endpoints[f"conv{index + 2}"] = convolution.as_clips(frames, num_frames)
         # Summed up in the variables' precision: a 16-bit mean over space and time loses digits.
@@ -181,12 +186,20 @@ class ResNet3D(tf.keras.Model):
         endpoints["embedding"] = tf.reduce_mean(conv5, axis=[1, 2, 3])
         return endpoints
 
+    def _part(self, part, frames, num_frames, *, training):
+        """Applies the stem or a block."""
+
+        def apply(frames):
+            return part(frames, num_frames, training=training)
+
+        return (blocks.recomputed(apply) if self.recompute and training else apply)(frames)
+
     def _stem(self, frames, num_frames, *, training):
         frames = self.stem_convolution(frames, num_frames)
         frames = tf.nn.relu(self.stem_norm(frames, training=training))
         if self.stem_pool:
             frames = tf.nn.max_pool2d(frames, 3, 2, "SAME")
-        return frames, self.stem_convolution.output_frames(num_frames)
+        return frames
 
     def get_config(self):
         """Returns what the constructor needs to make this model again."""
@@ -207,6 +220,7 @@ class ResNet3D(tf.keras.Model):
             "norm_epsilon": self.norm_epsilon,
             "synchronized": self.synchronized,
             "kernel_initializer": self._kernel_initializer_config,
+            "recompute": self.recompute,
         }
 
     @classmethod

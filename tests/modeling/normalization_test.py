@@ -73,6 +73,19 @@ class BatchNormalizationTest(tf.test.TestCase, parameterized.TestCase):
         self.assertAllEqual(layer(inputs, training=True), expected)
         self.assertAllEqual(layer.variables, before)
 
+    def test_moving_statistics_can_be_kept_while_the_batchs_are_used(self):
+        layer = normalization.BatchNormalization()
+        inputs = _inputs((6, 3), "float32")
+        layer.build(inputs.shape)
+        before = [variable.numpy() for variable in layer.variables]
+        with normalization.moving_statistics_kept():
+            with normalization.moving_statistics_kept():
+                outputs = layer(inputs, training=True)
+            layer(inputs, training=True)
+        self.assertAllEqual(layer.variables, before)
+        self.assertAllEqual(layer(inputs, training=True), outputs)
+        self.assertNotAllClose(layer.moving_mean, tf.zeros([3]))
+
     @parameterized.parameters("mixed_bfloat16", "mixed_float16")
     def test_statistics_are_float32_under_16_bit_policies(self, policy):
         layer = normalization.BatchNormalization(momentum=0.0, dtype=policy)

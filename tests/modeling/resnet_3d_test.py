@@ -23,6 +23,13 @@ def _count(**kwargs):
         return resnet_3d.ResNet3D(**kwargs).count_params()
 
 
+def _embedding_and_gradients(model, clips):
+    with tf.GradientTape() as tape:
+        embedding = model(clips, training=True)["embedding"]
+        loss = tf.reduce_sum(embedding**3)
+    return embedding, tape.gradient(loss, model.trainable_variables)
+
+
 def _shapes(endpoints):
     return {name: tuple(tensor.shape) for name, tensor in endpoints.items()}
 
@@ -136,6 +143,21 @@ class ResNet3DTest(tf.test.TestCase, parameterized.TestCase):
             for value in strategy.experimental_local_results(variable):
                 self.assertAllClose(value, expected, 1e-9, 1e-9)
 
+    def test_recomputation_convolves_forward_twice_and_changes_no_number(self):
+        clips = _clips([2, 4, 32, 32, 3])
+        results, counts = [], []
+        for recompute in (False, True):
+            tf.keras.utils.set_random_seed(0)
+            model = resnet_3d.ResNet3D(recompute=recompute, **_TINY)
+            step = tf.function(_embedding_and_gradients, autograph=False)
+            step = step.get_concrete_function(model, clips)
+            types = [operation.type for operation in step.graph.get_operations()]
+            counts.append(types.count("Conv2D") + types.count("Conv3D"))
+            results.append((*step(clips), model.non_trainable_variables))
+        # The stem's, two in each of eight blocks, and three shortcuts'.
+        self.assertEqual(counts, [20, 40])
+        self.assertAllClose(results[1], results[0], 1e-5, 1e-5)
+
     def test_batch_norm_arguments_reach_every_layer(self):
         model = resnet_3d.ResNet3D(norm_momentum=0.5, norm_epsilon=0.1, synchronized=False, **_TINY)
         norms = [layer for layer in model.submodules if hasattr(layer, "moving_mean")]
@@ -167,14 +189,21 @@ class ResNet3DTest(tf.test.TestCase, parameterized.TestCase):
             norm_epsilon=0.1,
             synchronized=False,
             kernel_initializer=tf.keras.initializers.HeNormal(),
+            recompute=True,
             dtype="float64",
         )
         config = json.loads(json.dumps(tf.keras.layers.serialize(model)))
         again = tf.keras.layers.deserialize(config)
         self.assertEqual(again.get_config(), model.get_config())
+        self.assertTrue(again.recompute)
         again.set_weights(model.get_weights())
         clips = _clips([1, 4, 16, 16, 3])
         self.assertAllEqual(again(clips)["conv5"], model(clips)["conv5"])
+
+    def test_configs_of_before_recomputation_are_read(self):
+        config = resnet_3d.ResNet3D(**_TINY).get_config()
+        del config["recompute"]
+        self.assertFalse(resnet_3d.ResNet3D.from_config(config).recompute)
 
     @parameterized.parameters(
         ({"depth": 51}, "depth .* 51"),

@@ -1,0 +1,202 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""What memory a pre-training step takes: in chunks and at once, with and without recomputation.
+
+    python -m benchmarks.memory --output=DIR
+
+Each case runs in a process of its own. Its number is the peak of resident memory in two steps over
+what was resident once the step was traced and the batch was made: activations, gradients, momentum,
+and what TensorFlow allocates to compile the step, which is the same for every batch size. Not the
+second step alone: TensorFlow's CPU allocator keeps for it what it got for the first.
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+import platform
+import subprocess
+import sys
+import time
+import types
+from collections.abc import Mapping
+
+from absl import app, flags
+
+from benchmarks import studies
+
+_OUTPUT = flags.DEFINE_string("output", None, "Folder for memory.json and memory.md.")
+_CASE = flags.DEFINE_string("case", None, "JSON of one case, to measure in this process.")
+
+_ENVIRONMENT = {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+_MEGABYTE = 1e6
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A step to measure.
+
+    Attributes:
+        videos: in the batch, two views each.
+        chunk_size: of `pretrain.Pretraining`.
+        recompute: of `resnet_3d.ResNet3D`, as the next two.
+        depth: 18 or 50.
+        width_multiplier: factor on the channels.
+        num_frames: of a view.
+        crop_size: of a view.
+        precision: of `runtime.Runtime`.
+    """
+
+    videos: int
+    chunk_size: int | None = None
+    recompute: bool = False
+    depth: int = 18
+    width_multiplier: float = 0.25
+    num_frames: int = 8
+    crop_size: int = 112
+    precision: str = "float32"
+
+    @property
+    def batch_shape(self):
+        """Of the views that a step is given."""
+        return [self.videos, 2, self.num_frames, self.crop_size, self.crop_size, 3]
+
+    @property
+    def model(self):
+        """The model and the size of its clips, as the table has them."""
+        width = "" if self.width_multiplier == 1 else f" × {self.width_multiplier}"
+        size = f"{self.num_frames} × {self.crop_size}²"
+        return f"R3D-{self.depth}{width}, {size}, {self.precision}"
+
+    @property
+    def way(self):
+        """How the step saves memory, as the table has it."""
+        chunks = [f"chunks of {self.chunk_size}"] if self.chunk_size else []
+        return " + ".join(chunks + ["recomputed"] * self.recompute) or "plain"
+
+
+_BATCHES = (8, 32, 128)
+_FULL_SIZE = {
+    "depth": 50,
+    "width_multiplier": 1.0,
+    "num_frames": 16,
+    "crop_size": 224,
+    "precision": "mixed_bfloat16",
+}
+_CASES = (
+    *(
+        Case(videos=videos, chunk_size=chunk_size, recompute=recompute)
+        for chunk_size in (None, 8)
+        for recompute in (False, True)
+        for videos in _BATCHES
+    ),
+    *(
+        Case(videos=videos, chunk_size=chunk_size, recompute=recompute, **_FULL_SIZE)
+        for videos, chunk_size in ((2, None), (4, None), (4, 2))
+        for recompute in (False, True)
+    ),
+)
+
+
+def main(unused_argv):
+    """Measures each case in a process of its own and prints the table."""
+    if _CASE.value:
+        print(json.dumps(_measure(Case(**json.loads(_CASE.value)))))
+        return
+    if not _OUTPUT.value:
+        raise app.UsageError("--output=DIR is where the results go.")
+    folder = pathlib.Path(_OUTPUT.value)
+    folder.mkdir(parents=True, exist_ok=True)
+    results = []
+    for case in _CASES:
+        results.append(dataclasses.asdict(case) | _in_own_process(case))
+        print(f"{case.model}, {case.way}, {case.videos} videos: {results[-1]}", flush=True)
+        (folder / "memory.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    machine = f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} CPUs ({platform.machine()})"
+    title = f"`python -m benchmarks.memory --output=DIR`, {machine}:"
+    text = "\n".join([title, "", *_table(results)])
+    (folder / "memory.md").write_text(text + "\n", encoding="utf-8")
+    print(text)
+
+
+def _in_own_process(case) -> Mapping[str, float]:
+    given = json.dumps(dataclasses.asdict(case))
+    finished = subprocess.run(
+        [sys.executable, "-m", "benchmarks.memory", f"--case={given}"],
+        cwd=studies.ROOT,
+        env=os.environ | _ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    return json.loads(finished.stdout.splitlines()[-1])
+
+
+def _measure(case) -> Mapping[str, float]:
+    """Megabytes of two steps, seconds of the second."""
+    # Not before: the process that starts the others needs no TensorFlow.
+    import tensorflow as tf
+
+    task = _make_task(case)
+    specs = {
+        "views": tf.TensorSpec(case.batch_shape, tf.uint8),
+        "seeds": tf.TensorSpec([case.videos, 2, 2], tf.int32),
+    }
+    step = tf.function(task.train_step, autograph=False).get_concrete_function(specs)
+    batch = _batch(case)
+    before = _status("VmRSS")
+    step(batch)
+    start = time.perf_counter()
+    float(step(batch)["loss"])
+    seconds = time.perf_counter() - start
+    return {"megabytes": _status("VmHWM") - before, "seconds": seconds}
+
+
+def _make_task(case):
+    from official_cvrl import optimizers, runtime
+    from official_cvrl.data import augment
+    from official_cvrl.modeling import heads, resnet_3d
+    from official_cvrl.tasks import pretrain
+
+    strategy = runtime.Runtime(precision=case.precision).start(seed=0)
+    with strategy.scope():
+        return pretrain.Pretraining(
+            strategy=strategy,
+            feed=types.SimpleNamespace(global_batch_size=case.videos),
+            backbone=lambda: resnet_3d.ResNet3D(
+                case.depth, case.width_multiplier, recompute=case.recompute
+            ),
+            projection_head=heads.ProjectionHead,
+            optimizer=lambda: optimizers.sgd(learning_rate=0.1),
+            augmentation=augment.published(),
+            chunk_size=case.chunk_size,
+        )
+
+
+def _batch(case):
+    import numpy as np
+    import tensorflow as tf
+
+    random = np.random.default_rng(0)
+    return {
+        "views": tf.constant(random.integers(0, 256, case.batch_shape, np.uint8)),
+        "seeds": tf.constant(random.integers(0, 2**30, [case.videos, 2, 2], np.int32)),
+    }
+
+
+def _status(name):
+    """A memory size of this process, in megabytes."""
+    lines = pathlib.Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    (kilobytes,) = (line.split()[1] for line in lines if line.startswith(f"{name}:"))
+    return int(kilobytes) * 1024 / _MEGABYTE
+
+
+def _table(results):
+    cases = [Case(**{f.name: row[f.name] for f in dataclasses.fields(Case)}) for row in results]
+    lines = ["| model, clips | step | videos | MB | s |", "|---|---|---|---|---|"]
+    for case, row in zip(cases, results, strict=True):
+        shown = f"{row['megabytes']:,.0f} | {row['seconds']:.2f}"
+        lines.append(f"| {case.model} | {case.way} | {case.videos} | {shown} |")
+    return lines
+
+
+if __name__ == "__main__":
+    app.run(main)
