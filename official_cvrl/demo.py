@@ -43,8 +43,7 @@ class Demo:
             *("tfrecords_tools.convert", "--dataset=folder"),
             *(f"--videos={self.videos}", f"--output={self.records}"),
         )
-        # Three quarters of the steps of the file: the demo is to take less than ten minutes.
-        self._train("pretrain.gin", self.pretrained, "--gin_param=TRAIN_STEPS = 450")
+        self._train("pretrain.gin", self.pretrained)
         self._train("linear_eval.gin", self.linear)
         self._train("linear_eval.gin", self.random, "--gin_param=run.pretrained = ''")
         run, saved = f"--model_dir={self.pretrained}", self.saved_model
@@ -98,7 +97,7 @@ class Demo:
 
 
 def _say_and_run(arguments: Sequence[str]) -> None:
-    print(f"\n$ python {shlex.join(arguments)}", flush=True)
+    print(f"\n$ python {' '.join(map(_quoted, arguments))}", flush=True)
     repository = pathlib.Path(__file__).resolve().parents[1]
     # An absolute script path, so that the demo may be started from any folder.
     real = [str(repository / "train.py")] + arguments[1:] if arguments[0] != "-m" else arguments
@@ -108,6 +107,11 @@ def _say_and_run(arguments: Sequence[str]) -> None:
     ).returncode
     if code:
         raise errors.UserError(f"the command above ended with exit code {code}; see what it says.")
+
+
+def _quoted(argument):
+    """As a person types it: gin's strings have single quotes of their own."""
+    return f'"{argument}"' if "'" in argument else shlex.quote(argument)
 
 
 def _results(model_dir):

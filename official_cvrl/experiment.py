@@ -5,9 +5,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import tensorflow as tf
-
-from official_cvrl import checkpoints, embedded, errors, filesystems, run_info, trainer
+from official_cvrl import embedded, errors, filesystems, origin, run_info, trainer, workers
 from official_cvrl import runtime as runtime_lib
 from official_cvrl.data import feed
 
@@ -49,8 +47,9 @@ def run(
         probe_input: batches of single views.
         train_split: shards to train on.
         test_split: shards to test on.
-        pretrained: whose backbone to start from: a checkpoint, a run's folder, or the name of a run
-            beside this one; "" for random weights.
+        pretrained: whose backbone to start from: a checkpoint (ours or published), a run's folder,
+            the name of a run beside this one, or a file of Keras's ResNet50 or ResNet101; "" for
+            random weights.
         seed: of initialisation, shuffling and augmentation.
         on_built: called once everything is made and before the first step; may refuse to go on.
         save_config: called after that with the run's folder, and whether a checkpoint was found in
@@ -89,31 +88,28 @@ def run(
         print(f"Goes on from step {step} in {model_dir}.", flush=True)
     elif mode == "eval":
         raise errors.UserError(f"No checkpoint in {model_dir} to evaluate; train first.")
-    elif pretrained:
-        _start_from(built.backbone, pretrained, model_dir)
+    begun_from = _begun_from(built.backbone, pretrained, model_dir, mode=mode, step=step)
     if mode != "train":
         built.check_evaluation()
     on_built()
+    folder = workers.Workers(strategy).folder(model_dir)
     # A run is described by what it was trained with.
     if mode != "eval":
-        save_config(model_dir, begun=step > 0)
-        run_info.write(model_dir, _describe(built, source.data_dir, test_input, probe_input))
+        save_config(folder, begun=step > 0)
+        info = _describe(built, source.data_dir, test_input or probe_input, begun_from)
+        run_info.write(folder, info)
         outer.train(evaluate=mode == "train_and_eval")
-    return _evaluated(outer, model_dir) if mode != "train" else {}
+    return _evaluated(outer, folder) if mode != "train" else {}
 
 
-def _start_from(backbone, pretrained, model_dir):
-    beside = os.path.join(os.path.dirname(filesystems.absolute(model_dir)), pretrained)
-    try:
-        path = checkpoints.load_backbone(
-            backbone, beside if tf.io.gfile.exists(beside) else pretrained
-        )
-    except errors.UserError as error:
-        raise errors.UserError(
-            f"{error} (run.pretrained = {pretrained!r}, beside this run or by itself: pre-train "
-            "first, or name the folder of a run.)"
-        ) from error
-    print(f"Backbone from {path}.", flush=True)
+def _begun_from(backbone, pretrained, model_dir, *, mode, step):
+    """Loads the backbone of a run that begins; finds out where that of one that goes on began."""
+    before = run_info.read(model_dir)
+    if not step or before is None:
+        return origin.load(backbone, pretrained, model_dir=model_dir)
+    if mode != "eval":
+        origin.refuse_other(before.origin, pretrained, model_dir=model_dir)
+    return before.origin
 
 
 def _evaluated(outer, model_dir):
@@ -143,10 +139,10 @@ def _claim(model_dir, data_dir):
         )
 
 
-def _describe(built, data_dir, test_input, probe_input):
-    shown = test_input or probe_input
+def _describe(built, data_dir, shown, begun_from):
     return run_info.RunInfo(
         data_dir=data_dir,
         backbone=built.backbone.get_config(),
         clip=shown.clip if shown else None,
+        origin=begun_from,
     )

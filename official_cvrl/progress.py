@@ -1,6 +1,8 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """What a person sees while something runs: a bar on a terminal, plain lines elsewhere."""
 
+import collections
+import statistics
 import sys
 import time
 from collections.abc import Mapping
@@ -9,6 +11,8 @@ from typing import TextIO
 import tqdm
 
 _SECONDS_BETWEEN_LINES = 10.0
+# The rate is the median over so many updates: an evaluation in between does not move it.
+_UPDATES_REMEMBERED = 15
 
 
 class Progress:
@@ -34,7 +38,8 @@ class Progress:
         self._stream = stream or sys.stderr
         self._label, self._unit, self._total = label, unit, total
         self._done = self._shown = done
-        self._last_line = time.monotonic()
+        self._last_line = self._last_update = time.monotonic()
+        self._paces = collections.deque(maxlen=_UPDATES_REMEMBERED)
         self._bar = None
         if self._stream.isatty():
             self._bar = tqdm.tqdm(
@@ -48,6 +53,7 @@ class Progress:
 
     def update(self, done: int, values: Mapping[str, str] | None = None) -> None:
         """Says how much is done now, with the newest values by name."""
+        self._note_pace(done)
         self._done = done
         if self._bar is not None:
             self._bar.set_postfix(values or {}, refresh=False)
@@ -65,17 +71,28 @@ class Progress:
     def _line_is_due(self):
         return time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES
 
-    def _print_line(self, values):
+    def _note_pace(self, done):
+        """Remembers the seconds a unit took since the update before."""
         now = time.monotonic()
-        # Since the line before: compilation, which comes first, says nothing of the rest.
-        rate = (self._done - self._shown) / max(now - self._last_line, 1e-9)
-        self._last_line, self._shown = now, self._done
-        facts = [f"{self._done} {self._unit}", f"{rate:.3g} {self._unit}/s"]
+        if done > self._done:
+            self._paces.append((now - self._last_update) / (done - self._done))
+        self._last_update = now
+
+    def _print_line(self, values):
+        self._last_line, self._shown = time.monotonic(), self._done
+        pace = statistics.median(self._paces) if self._paces else 0.0
+        rate = f"{1 / max(pace, 1e-9):.3g} {self._unit}/s"
+        facts = [f"{self._done} {self._unit}", rate]
         if self._total:
             facts[0] = f"{self._done}/{self._total} {self._unit}"
-            facts.append(f"{_clock((self._total - self._done) / rate) if rate else '?'} left")
+            facts.append(f"{self._time_left(pace)} left")
         facts += [f"{name} {value}" for name, value in values.items()]
         print(f"{self._label}: {', '.join(facts)}", file=self._stream, flush=True)
+
+    def _time_left(self, pace):
+        units = self._total - self._done
+        # The first units took the compilation's time, too, which says nothing of the rest.
+        return _clock(units * pace) if len(self._paces) > 1 or not units else "?"
 
 
 def _clock(seconds):

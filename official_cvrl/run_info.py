@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import official_cvrl
-from official_cvrl import checkpoints, errors, filesystems
+from official_cvrl import checkpoints, errors, filesystems, manifest
+from official_cvrl import origin as origin_lib
 from official_cvrl.data import clip_format
 from official_cvrl.modeling import resnet_3d
 
@@ -23,12 +24,14 @@ class RunInfo:
         data_dir: folder of the shards it was trained on.
         backbone: `ResNet3D.get_config()` of its backbone.
         clip: what the model sees in evaluation; None for a run that never evaluates.
+        origin: the weights its backbone started from.
         version: of the package that made the run.
     """
 
     data_dir: str
     backbone: Mapping[str, Any]
     clip: clip_format.ClipFormat | None
+    origin: origin_lib.Origin = origin_lib.Origin()
     version: str = official_cvrl.__version__
 
 
@@ -48,8 +51,12 @@ def read(model_dir: str) -> RunInfo | None:
         return None
     try:
         content = json.loads(path.read_text())
-        clip = content.pop("clip")
-        return RunInfo(clip=clip and clip_format.ClipFormat(**clip), **content)
+        clip, origin = content.pop("clip"), content.pop("origin", {})
+        return RunInfo(
+            clip=clip and clip_format.ClipFormat(**clip),
+            origin=origin_lib.Origin(**origin),
+            **content,
+        )
     except (ValueError, TypeError, KeyError) as error:
         raise errors.UserError(f"{path} is not the description of a run: {error}") from error
 
@@ -89,10 +96,7 @@ def write_json(path: str, content: Any) -> None:
     Raises:
         UserError: it cannot be written; the file before it stays.
     """
-    target = filesystems.openable_path(path)
-    unfinished = target.with_name(f"{target.name}.tmp")
     try:
-        unfinished.write_text(json.dumps(content, indent=2) + "\n")
-        unfinished.replace(target)
+        manifest.write_whole(filesystems.openable_path(path), json.dumps(content, indent=2) + "\n")
     except OSError as error:
         raise errors.UserError(f"{path} cannot be written: {error}.") from error

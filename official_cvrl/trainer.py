@@ -13,7 +13,7 @@ import numpy as np
 import orbit
 import tensorflow as tf
 
-from official_cvrl import checkpoints, errors, progress
+from official_cvrl import checkpoints, errors, progress, workers
 
 
 class Task(Protocol):
@@ -29,7 +29,10 @@ class Task(Protocol):
         """Returns the (distributed) batches from a step on."""
 
     def train_step(self, batch: Any) -> Mapping[str, tf.Tensor]:
-        """Updates the weights once, in replica context; returns scalars, means of this replica."""
+        """Updates the weights once; called outside the replicas, in a `tf.function`.
+
+        Returns scalars of each replica, means over it.
+        """
 
     def preview(self, batch: Any) -> Mapping[str, tf.Tensor]:
         """Returns pictures of a batch by name, uint8 [count, height, width, 3]."""
@@ -41,11 +44,16 @@ class Task(Protocol):
         """Measures the model as it is now; empty if there is nothing to measure with."""
 
 
+# What schedulers know as a failure that is worth another try (sysexits.h).
+_TRY_AGAIN = 75
+
+
 class Interrupted(Exception):  # noqa: N818 - it is not an error
-    """The run was asked to stop; a checkpoint is written.
+    """The run stopped before its end; it goes on from its last checkpoint.
 
     Attributes:
-        exit_code: what the process should exit with, 128 + the signal's number.
+        exit_code: what the process should exit with: 128 + the signal's number, or 75 where
+            another worker is gone.
     """
 
     def __init__(self, message: str, exit_code: int):
@@ -87,7 +95,7 @@ class Trainer:
     Args:
         task: see `Task`.
         strategy: the strategy in whose scope the task was built.
-        model_dir: where checkpoints and summaries go.
+        model_dir: where checkpoints are read, and, with summaries, written by the chief worker.
         loop: how the run proceeds.
 
     Raises:
@@ -97,13 +105,15 @@ class Trainer:
     def __init__(self, *, task: Task, strategy: tf.distribute.Strategy, model_dir: str, loop: Loop):
         self._task, self._strategy, self._loop = task, strategy, loop
         self._model_dir = model_dir
+        self._workers = workers.Workers(strategy)
+        folder = self._workers.folder(model_dir)
         self._step = task.optimizer.iterations
         self._manager = tf.train.CheckpointManager(
-            tf.train.Checkpoint(**task.checkpoint_items()), model_dir, loop.max_to_keep
+            tf.train.Checkpoint(**task.checkpoint_items()), folder, loop.max_to_keep
         )
         self._summaries = {
             split: orbit.utils.SummaryManager(
-                os.path.join(model_dir, split), tf.summary.scalar, global_step=self._step
+                os.path.join(folder, split), tf.summary.scalar, global_step=self._step
             )
             for split in ("train", "eval")
         }
@@ -111,18 +121,30 @@ class Trainer:
         self._train_step = tf.function(self._mean_outputs, autograph=False)
 
     def restore(self) -> int:
-        """Loads the newest checkpoint of the folder, if there is one; returns the step."""
-        if self._manager.latest_checkpoint:
+        """Loads the newest checkpoint of the folder that is whole, if any; returns the step.
+
+        Raises:
+            UserError: it does not fit the model, or workers find different checkpoints.
+        """
+        newest = checkpoints.newest_whole(self._model_dir)
+        if newest:
             with self._strategy.scope():
-                checkpoints.restore(self._manager.checkpoint, self._manager.latest_checkpoint)
-        return int(self._step.numpy())
+                checkpoints.restore(self._manager.checkpoint, newest)
+        step = int(self._step.numpy())
+        if np.ptp(self._workers.values(step)):
+            raise errors.UserError(
+                f"{self._model_dir} has its newest checkpoint at step {step} here and at another "
+                "on other workers; --model_dir must be a folder that all of them share."
+            )
+        return step
 
     def train(self, *, evaluate: bool) -> None:
         """Runs the steps that are left, with checkpoints, and evaluations where asked for.
 
         Raises:
             UserError: the loss is not a number any more, or the disk is full.
-            Interrupted: SIGINT or SIGTERM came; the checkpoint is saved.
+            Interrupted: SIGINT or SIGTERM came, here or to another worker, and the checkpoint is
+                saved; or another worker is gone.
         """
         start = int(self._step.numpy())
         if start >= self._loop.train_steps:
@@ -134,6 +156,14 @@ class Trainer:
             )
             try:
                 self._run_steps(start, meter, bar, stop, evaluate)
+            except (tf.errors.UnavailableError, tf.errors.AbortedError) as error:
+                if not self._workers.are_several:
+                    raise
+                raise Interrupted(
+                    f"another worker of this run is gone (checkpoints are in {self._model_dir}; "
+                    f"start all workers again): {error.message.splitlines()[-1]}",
+                    _TRY_AGAIN,
+                ) from error
             finally:
                 bar.close()
 
@@ -156,25 +186,33 @@ class Trainer:
 
     def _after_step(self, step, meter, bar, stop, evaluate):
         last = step == self._loop.train_steps
-        asked_to_stop = stop.received is not None
-        saves = last or asked_to_stop or step % self._loop.checkpoint_interval == 0
+        due = step % self._loop.checkpoint_interval == 0
+        reports = last or due or step % self._loop.summary_interval == 0
+        asked_to_stop = self._asked_to_stop(stop, reports)
+        saves = last or due or asked_to_stop
         # Before weights are saved the loss is looked at: no checkpoint holds a NaN.
-        if saves or step % self._loop.summary_interval == 0:
+        if saves or reports:
             values = meter.take()
             self._write("train", values)
             bar.update(step, _shown(values))
         if saves:
             self._save(step)
         if asked_to_stop:
-            raise Interrupted(f"saved at step {step} in {self._model_dir}", 128 + stop.received)
+            raise Interrupted(f"saved at step {step} in {self._model_dir}", stop.exit_code)
         if evaluate and not last and self._evaluation_is_due(step):
             self.evaluate()
+
+    def _asked_to_stop(self, stop, reports):
+        """Whether a signal came; several workers ask each other where they report."""
+        if not self._workers.are_several:
+            return stop.received is not None
+        return bool(reports and self._workers.values(stop.received is not None).any())
 
     def _evaluation_is_due(self, step):
         return self._loop.eval_interval and step % self._loop.eval_interval == 0
 
     def _mean_outputs(self, batch):
-        outputs = self._strategy.run(self._task.train_step, args=(batch,))
+        outputs = self._task.train_step(batch)
         return {
             name: self._strategy.reduce("MEAN", value, axis=None) for name, value in outputs.items()
         }
@@ -260,6 +298,11 @@ class _StopSignals:
     def __init__(self):
         self.received = None
         self._previous = {}
+
+    @property
+    def exit_code(self):
+        """What a process ends with that stopped for the signal, or for another worker's."""
+        return 128 + (self.received or signal.SIGTERM)
 
     def __enter__(self):
         if threading.current_thread() is threading.main_thread():

@@ -29,6 +29,8 @@ _OPTIONAL = {"tensorflow_io"}
 # Needed without an import: tensorflow.keras is tf_keras once official_cvrl has chosen it.
 _WITHOUT_IMPORT = {
     "official_cvrl/__init__.py": {"@pypi//tf_keras"},
+    # Run in processes of its own.
+    "tests/tasks/strategies_test.py": {":updates"},
     # Their photographs.
     "official_cvrl/data/synthetic.py": {"@pypi//scikit_image", "@pypi//scikit_learn"},
 }

@@ -42,21 +42,30 @@ def test_unknown_total_ends_with_what_was_done(clock):
     assert stream.getvalue() == "test: 8 videos, 4 videos/s\n"
 
 
-def test_the_rate_is_the_newest(clock):
+def _shown_after(clock, *, total, updates):
+    """Returns the last line after updates of (done, seconds since the one before)."""
     stream = io.StringIO()
-    shown = progress.Progress(label="train", unit="steps", total=100, stream=stream)
-    for step, seconds in ((1, 90), (11, 10)):
+    shown = progress.Progress(label="train", unit="steps", total=total, stream=stream)
+    for done, seconds in updates:
         clock[0] += seconds
-        shown.update(step)
-    assert stream.getvalue().splitlines()[-1] == "train: 11/100 steps, 1 steps/s, 1:29 left"
+        shown.update(done)
+    return stream.getvalue().splitlines()[-1]
+
+
+def test_the_first_units_do_not_tell_how_long_the_rest_takes(clock):
+    line = _shown_after(clock, total=100, updates=[(10, 90)])
+    assert line == "train: 10/100 steps, 0.111 steps/s, ? left"
+
+
+def test_compilation_and_an_evaluation_do_not_move_the_rate(clock):
+    updates = [(10, 90), (20, 10), (30, 10), (40, 300), (50, 10)]
+    line = _shown_after(clock, total=100, updates=updates)
+    assert line == "train: 50/100 steps, 1 steps/s, 0:50 left"
 
 
 def test_hours_are_shown(clock):
-    stream = io.StringIO()
-    shown = progress.Progress(label="train", unit="steps", total=7201, stream=stream)
-    clock[0] += 10
-    shown.update(10)
-    assert "1:59:51 left" in stream.getvalue()
+    line = _shown_after(clock, total=7211, updates=[(10, 10), (20, 10)])
+    assert line.endswith("1:59:51 left")
 
 
 def test_a_bar_with_values_on_a_terminal():

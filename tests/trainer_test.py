@@ -95,6 +95,17 @@ class TrainerTest(tf.test.TestCase):
         self.assertEqual(again.seen[:2], [5, 6])
         self.assertAllClose(again.weight, _expected_weight(6))
 
+    def test_passes_over_a_checkpoint_that_is_half_there(self):
+        folder = self._folder()
+        self._trainer(_Halving(), folder, train_steps=4).train(evaluate=False)
+        for data in glob.glob(os.path.join(folder, "ckpt-4.data*")):
+            os.truncate(data, os.path.getsize(data) // 2)
+        again = _Halving()
+        self._trainer(again, folder).train(evaluate=False)
+        self.assertEqual(again.seen[:2], [3, 4])
+        self.assertAllClose(again.weight, _expected_weight(6))
+        self.assertEndsWith(checkpoints.latest(folder), "ckpt-6")
+
     def test_passes_over_a_finished_run(self):
         folder = self._folder()
         self._trainer(_Halving(), folder).train(evaluate=False)

@@ -94,7 +94,8 @@ def _records(path: epath.Path, faults: list[str]) -> Iterator[tuple[str, bytes]]
             yield f"{path.name} record {count - 1}", serialized
     except tf.errors.OpError as error:
         message = error.message.partition(" [Op:")[0].partition("{{")[0].strip()
-        faults.append(f"{path.name} record {count}: damaged or truncated: {message}")
+        reason = f": {message}" if message else ""
+        faults.append(f"{path.name} record {count}: damaged or truncated{reason}")
 
 
 def _check_example(example: records.Example, label_names: Sequence[str]) -> Iterator[str]:

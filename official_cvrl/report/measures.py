@@ -27,8 +27,8 @@ class Measure:
 _KNOWN = {
     "contrastive_loss": Measure(
         "Contrastive loss",
-        "How hard it is to tell a clip’s other view from all other clips of the batch; lower is "
-        "better.",
+        "How hard it is to tell a clip’s other view from all other clips of the batch, from view 1 "
+        "to view 2 and back, added up; lower is better.",
     ),
     "classification_loss": Measure(
         "Classification loss", "Cross-entropy on training clips; lower is better."
@@ -49,8 +49,8 @@ _KNOWN = {
     ),
     "knn_top1": Measure(
         "kNN top-1",
-        "Share of test videos that take the right class from their nearest training videos; no "
-        "classifier is trained.",
+        "Share of test videos that get the right class by a vote of the ten nearest training "
+        "videos, the nearer the heavier; no classifier is trained.",
         is_share=True,
     ),
     "top1": Measure("Top-1", "Share of test videos whose class comes first.", is_share=True),

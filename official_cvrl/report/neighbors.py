@@ -161,16 +161,10 @@ def _embed(backbone, info, split, most):
         clip=info.clip, num_test_clips=1, num_test_crops=1, global_batch_size=size
     )
     batches = test_input.batches(few, input_context=tf.distribute.InputContext())
-    found = views.collect(
-        lambda clips: views.mean_over_views(
-            lambda part: backbone(part, training=False)["embedding"],
-            clips,
-            max_clips_per_pass=size,
-        ),
-        itertools.islice(batches, -(-most // size)),
-        strategy=tf.distribute.get_strategy(),
-        label=f"embed {split}",
+    collector = views.embedding_collector(
+        backbone, strategy=tf.distribute.get_strategy(), max_clips_per_pass=size
     )
+    found = collector.collect(itertools.islice(batches, -(-most // size)), label=f"embed {split}")
     embeddings = metrics.normalized(found["outputs"][:most])
     return _Embedded(few, shards.num_examples, embeddings, found["label"][:most])
 

@@ -42,7 +42,7 @@ def _extent(gallery):
         embedded += f" and {_share(gallery.query_share)} {gallery.query_split} videos"
     if gallery.right_share is None:
         return f"{embedded}."
-    return f"{embedded}; the nearest has the right class for {gallery.right_share:.1%}."
+    return f"{embedded}; the single nearest has the right class for {gallery.right_share:.1%}."
 
 
 def _share(share):

@@ -92,7 +92,7 @@ def _embed_all(extractor, files, *, num_clips):
                 failed.append((path, str(error)))
             except Exception as error:  # No file, however odd, may end the run of all others.
                 failed.append((path, f"unexpected {type(error).__name__}: {error}"))
-            bar.update(done, {"unreadable": str(len(failed))})
+            bar.update(done, {"failed": str(len(failed))})
     finally:
         bar.close()
     return rows, failed
@@ -158,8 +158,8 @@ def main(arguments):
         print("Interrupted; nothing was written.", file=sys.stderr)
         return 130
     for path, reason in failed:
-        print(f"unreadable: {path}: {reason}", file=sys.stderr)
-    print(f"Embeddings: {given.output} ({len(failed)} unreadable)")
+        print(f"no embedding: {path}: {reason}", file=sys.stderr)
+    print(f"Embeddings: {given.output} ({len(failed)} videos without)")
     return 0
 
 

@@ -52,6 +52,10 @@ class Classification:
         self.optimizer = optimizers.for_precision(optimizer())
         self._frozen, self._decay = frozen, decay
         self._max_clips_per_pass = max_clips_per_pass
+        self._test = views.Collector(self._probabilities, strategy=strategy)
+        self._probe = views.KnnProbe(
+            self.backbone, feed, strategy=strategy, max_clips_per_pass=max_clips_per_pass
+        )
 
     def checkpoint_items(self) -> Mapping[str, Any]:
         """Returns what a checkpoint holds."""
@@ -69,9 +73,12 @@ class Classification:
         """Updates the weights once; see `pipeline.train_batches` for the batch.
 
         Returns:
-            Scalars, means over this replica: `loss` (the sum of the next two),
+            Scalars per replica, means over it: `loss` (the sum of the next two),
             `classification_loss`, `regularization_loss`, `accuracy`.
         """
+        return self._strategy.run(self._replica_step, args=(batch,))
+
+    def _replica_step(self, batch):
         clips = views.to_float(batch["clips"])
         variables = self._trained_variables()
         with tf.GradientTape() as tape:
@@ -105,23 +112,20 @@ class Classification:
     def evaluate(self) -> Mapping[str, float]:
         """Returns top-1 and top-5 over test views, and the kNN probe of a frozen backbone.
 
+        Top-5 is left out where there are not more than five classes.
+
         Test videos without a label count neither as right nor as wrong; how many is said.
         """
-        test = views.collect(
-            self._probabilities, self._feed.batches("test"), strategy=self._strategy, label="test"
-        )
+        test = self._test.collect(self._feed.batches("test"), label="test")
         labelled = test["label"] >= 0
         if not labelled.all():
             print(f"{(~labelled).sum()} test videos have no label and are left out.", flush=True)
         probabilities, labels = test["outputs"][labelled], test["label"][labelled]
-        results = {f"top{k}": metrics.top_k_accuracy(probabilities, labels, k=k) for k in (1, 5)}
+        # Five of five classes are always right.
+        ks = [1, 5] if probabilities.shape[1] > 5 else [1]
+        results = {f"top{k}": metrics.top_k_accuracy(probabilities, labels, k=k) for k in ks}
         if self._frozen and not self._feed.why_no_probe():
-            results |= views.knn_top1(
-                self.backbone,
-                self._feed,
-                strategy=self._strategy,
-                max_clips_per_pass=self._max_clips_per_pass,
-            )
+            results |= self._probe.top1()
         return results
 
     def _trained_variables(self):

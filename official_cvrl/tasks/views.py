@@ -39,50 +39,67 @@ def mean_over_views(
     return tf.reduce_mean(tf.reshape(outputs, [batch, num_views, outputs.shape[-1]]), axis=1)
 
 
-def collect(
-    function: Callable[[tf.Tensor], tf.Tensor],
-    batches: Iterable,
-    *,
-    strategy: tf.distribute.Strategy,
-    label: str,
-) -> Mapping[str, np.ndarray]:
-    """Runs a function of the views over all test batches.
+class Collector:
+    """Runs a function of the views over test batches, traced once for all of them.
 
     Args:
         function: of views, uint8 [batch, num_test_views, …], to outputs [batch, dim].
-        batches: of {"views", "label", "example_key", "weight"}; rows of weight 0 are padding.
         strategy: spreads the batches over its replicas.
-        label: what the progress line says.
-
-    Returns:
-        "outputs" float32 [num_videos, dim], "label" int64 [num_videos], "example_key" int64
-        [num_videos], in the order of the batches.
     """
 
-    def per_replica(batch):
-        outputs = tf.cast(function(batch["views"]), tf.float32)
-        return {"outputs": outputs, **{name: batch[name] for name in batch if name != "views"}}
+    def __init__(
+        self, function: Callable[[tf.Tensor], tf.Tensor], *, strategy: tf.distribute.Strategy
+    ):
+        def per_replica(batch):
+            outputs = tf.cast(function(batch["views"]), tf.float32)
+            return {"outputs": outputs, **{name: batch[name] for name in batch if name != "views"}}
 
-    step = tf.function(lambda batch: strategy.run(per_replica, args=(batch,)), autograph=False)
-    shown = progress.Progress(label=label, unit="videos")
-    parts, done = [], 0
-    for batch in batches:
-        for part in _local_parts(strategy, step(batch)):
+        self._strategy = strategy
+        self._step = tf.function(
+            lambda batch: strategy.run(per_replica, args=(batch,)), autograph=False
+        )
+
+    def collect(self, batches: Iterable, *, label: str) -> Mapping[str, np.ndarray]:
+        """Returns the outputs of all videos, those of other hosts among them.
+
+        Args:
+            batches: of {"views", "label", "example_key", "weight"}; rows of weight 0 are padding.
+            label: what the progress line says.
+
+        Returns:
+            "outputs" float32 [num_videos, dim], "label" int64 [num_videos], "example_key" int64
+            [num_videos], in the order of the batches.
+        """
+        shown = progress.Progress(label=label, unit="videos")
+        parts, done = [], 0
+        for batch in batches:
+            part = self._rows_of_all_replicas(self._step(batch))
             kept = part.pop("weight") > 0
             parts.append({name: values[kept] for name, values in part.items()})
             done += int(kept.sum())
             shown.update(done)
-    shown.close()
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        shown.close()
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def _rows_of_all_replicas(self, outputs):
+        return {name: self._strategy.gather(rows, axis=0).numpy() for name, rows in outputs.items()}
 
 
-def knn_top1(
-    backbone: tf.keras.Model,
-    feed: feed_lib.Feed,
-    *,
-    strategy: tf.distribute.Strategy,
-    max_clips_per_pass: int,
-) -> Mapping[str, float]:
+def embedding_collector(
+    backbone: tf.keras.Model, *, strategy: tf.distribute.Strategy, max_clips_per_pass: int
+) -> Collector:
+    """Returns a collector of embeddings, the mean over a video's views."""
+
+    def embedding(clips):
+        return backbone(clips, training=False)["embedding"]
+
+    return Collector(
+        lambda views: mean_over_views(embedding, views, max_clips_per_pass=max_clips_per_pass),
+        strategy=strategy,
+    )
+
+
+class KnnProbe:
     """Classifies test videos by their nearest training embeddings, without any training.
 
     Args:
@@ -90,29 +107,28 @@ def knn_top1(
         feed: makes the batches of the roles "probe_train" and "probe_test".
         strategy: spreads the batches over its replicas.
         max_clips_per_pass: see `mean_over_views`.
-
-    Returns:
-        {"knn_top1": share that is right}; empty if either side has videos without a label.
     """
 
-    def embed(views):
-        def embedding(clips):
-            return backbone(clips, training=False)["embedding"]
+    def __init__(
+        self,
+        backbone: tf.keras.Model,
+        feed: feed_lib.Feed,
+        *,
+        strategy: tf.distribute.Strategy,
+        max_clips_per_pass: int,
+    ):
+        self._feed = feed
+        self._collector = embedding_collector(
+            backbone, strategy=strategy, max_clips_per_pass=max_clips_per_pass
+        )
 
-        return mean_over_views(embedding, views, max_clips_per_pass=max_clips_per_pass)
-
-    train, test = (
-        collect(embed, feed.batches(f"probe_{part}"), strategy=strategy, label=f"embed {part}")
-        for part in ("train", "test")
-    )
-    if (train["label"] < 0).any() or (test["label"] < 0).any():
-        return {}
-    predictions = metrics.knn_predictions(train["outputs"], train["label"], test["outputs"])
-    return {"knn_top1": float(np.mean(predictions == test["label"]))}
-
-
-def _local_parts(strategy, outputs):
-    """The replicas' outputs on this host, one dict of arrays each."""
-    local = {name: strategy.experimental_local_results(values) for name, values in outputs.items()}
-    replicas = range(len(local["outputs"]))
-    return [{name: values[r].numpy() for name, values in local.items()} for r in replicas]
+    def top1(self) -> Mapping[str, float]:
+        """Returns {"knn_top1": share that is right}; empty if some videos have no label."""
+        train, test = (
+            self._collector.collect(self._feed.batches(f"probe_{part}"), label=f"embed {part}")
+            for part in ("train", "test")
+        )
+        if (train["label"] < 0).any() or (test["label"] < 0).any():
+            return {}
+        predictions = metrics.knn_predictions(train["outputs"], train["label"], test["outputs"])
+        return {"knn_top1": float(np.mean(predictions == test["label"]))}

@@ -35,7 +35,14 @@ def _uninterrupted(tmp_path_factory, records):
     run = tmp_path_factory.mktemp("runs") / "uninterrupted"
     done = conftest.python(*_command(run, records))
     assert done.returncode == 0, done.stderr
-    return _losses(run)
+    return _losses(run), _weights(run)
+
+
+def _weights(run):
+    """Everything that the last checkpoint holds, momentum and step among it."""
+    reader = tf.train.load_checkpoint(f"{run}/ckpt-{_STEPS}")
+    names = set(reader.get_variable_to_shape_map()) - {"_CHECKPOINTABLE_OBJECT_GRAPH"}
+    return {name: reader.get_tensor(name).tolist() for name in names}
 
 
 def _losses(run):
@@ -69,7 +76,9 @@ def _stop_after_first_checkpoint(command, run, number):
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_the_loss_curve_joins(tmp_path, uninterrupted, records, number):
+def test_the_loss_curve_joins_and_the_weights_are_the_same(
+    tmp_path, uninterrupted, records, number
+):
     run = tmp_path / "killed"
     command = _command(run, records)
     code, errors = _stop_after_first_checkpoint(command, run, number)
@@ -83,9 +92,11 @@ def test_the_loss_curve_joins(tmp_path, uninterrupted, records, number):
     assert again.returncode == 0, again.stderr
     (step,) = re.findall(r"Goes on from step (\d+)", again.stdout)
     assert 3 <= int(step) < _STEPS
+    losses, weights = uninterrupted
     joined = _losses(run)
-    assert sorted(joined) == sorted(uninterrupted) == list(range(1, _STEPS + 1))
-    assert joined == uninterrupted
+    assert sorted(joined) == sorted(losses) == list(range(1, _STEPS + 1))
+    assert joined == losses
+    assert _weights(run) == weights
 
 
 def test_another_data_set_is_not_mixed_in(pretrained, records, tmp_path):

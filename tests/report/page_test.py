@@ -52,7 +52,7 @@ def test_everything_is_there_and_nothing_is_fetched(demo, tmp_path, opener):
         "Contrastive loss step 30 2",
         "view 1 view 2",
         "✓ left 1.000",
-        "the nearest has the right class for 100.0%",
+        "the single nearest has the right class for 100.0%",
         "6 train, 2 test, 2 classes",
         "experiment.run.global_batch_size = %BATCH",
     )

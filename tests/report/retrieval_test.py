@@ -53,7 +53,7 @@ def test_how_many_videos_stand_behind_it():
     section = retrieval.section(_LABELLED)
     assert (
         "Embedded with ckpt-30: 2,000 of 239,789 training videos and all 160 test videos; "
-        "the nearest has the right class for 62.5%." in section
+        "the single nearest has the right class for 62.5%." in section
     )
 
 

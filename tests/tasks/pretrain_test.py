@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from official_cvrl import errors, optimizers
 from official_cvrl.data import augment, pipeline
-from official_cvrl.modeling import heads
+from official_cvrl.modeling import blocks, heads
 from official_cvrl.objectives import info_nce, weight_decay
 from official_cvrl.tasks import pretrain
 from tests import replicas
@@ -100,6 +101,108 @@ def test_float16_scales_the_loss_and_learns(data_dir, precision):
     assert np.isfinite([step["loss"] for step in outputs]).all()
     after = tiny.values(task.projection_head)
     assert all(np.any(new != old) for new, old in zip(after, before, strict=True))
+
+
+def _sgd():
+    # A rate that float32 holds exactly: the optimizer keeps it in it.
+    return optimizers.sgd(learning_rate=0.125)
+
+
+class _OneBlock(tf.keras.Model):
+    """The smallest backbone with something to recompute, since tracing takes the time."""
+
+    embedding_dim = 8
+
+    def __init__(self, *, recompute=False):
+        super().__init__()
+        self._recompute = recompute
+        self.block = blocks.BasicBlock(8, spatial_stride=2)
+        self.block.build([None, None, None, 3])
+
+    def call(self, clips, training=False):
+        def apply(frames):
+            return self.block(frames, 2, training=training)
+
+        frames = tf.cast(tf.reshape(clips, [-1, 8, 8, 3]), self.compute_dtype)
+        outputs = (blocks.recomputed(apply) if self._recompute else apply)(frames)
+        outputs = tf.cast(tf.reshape(outputs, [-1, 2 * 4 * 4, 8]), self.variable_dtype)
+        return {"embedding": tf.reduce_mean(outputs, axis=1)}
+
+
+def _recomputing():
+    return _OneBlock(recompute=True)
+
+
+def _all_values(task):
+    return tiny.values(task.backbone) + tiny.values(task.projection_head)
+
+
+def _assert_close(values, expected, tolerance):
+    for value, wanted in zip(values, expected, strict=True):
+        np.testing.assert_allclose(value, wanted, rtol=tolerance, atol=tolerance)
+
+
+def _one_tape_over_chunks(data_dir, source, *, chunk_size):
+    """Outputs and values after a step whose chunks, of all replicas, share one tape."""
+    batch = next(iter(source.train_dataset(start_step=0)))
+    parts = {
+        name: source._strategy.experimental_local_results(rows) for name, rows in batch.items()
+    }
+    task = _task(data_dir, tiny.one_device(), optimizer=_sgd, backbone=_OneBlock)
+    kernels = task.backbone.trainable_variables + task.projection_head.trainable_variables
+    pairs = []
+    with tf.GradientTape() as tape:
+        for start in range(0, len(parts["seeds"][0]), chunk_size):
+            rows = {
+                name: tf.concat([part[start : start + chunk_size] for part in of_replicas], 0)
+                for name, of_replicas in parts.items()
+            }
+            embeddings = task.backbone(task._augmented(rows), training=True)["embedding"]
+            pairs.append(tf.split(task.projection_head(embeddings, training=True), 2))
+        pair = [tf.concat(views, 0) for views in zip(*pairs, strict=True)]
+        contrast = info_nce.info_nce_loss(*pair)
+        loss = contrast.loss + tf.cast(weight_decay.kernel_l2_loss(kernels, 1e-3), tf.float64)
+    for variable, gradient in zip(kernels, tape.gradient(loss, kernels), strict=True):
+        variable.assign_sub(0.125 * gradient)
+    outputs = {"loss": loss, "accuracy": contrast.accuracy, "entropy": contrast.entropy}
+    return outputs, _all_values(task)
+
+
+@pytest.mark.parametrize("precision", ["float64"], indirect=True)
+@pytest.mark.parametrize(
+    ("make_strategy", "chunk_size"), [(tiny.one_device, 2), (replicas.two_replicas, 1)]
+)
+def test_chunks_equal_one_tape_over_them(data_dir, precision, make_strategy, chunk_size):
+    strategy = make_strategy()
+    task = _task(data_dir, strategy, chunk_size=chunk_size, optimizer=_sgd, backbone=_recomputing)
+    expected_outputs, expected = _one_tape_over_chunks(data_dir, task, chunk_size=chunk_size)
+    (outputs,) = tiny.steps(task, strategy, 1)
+    for name, value in expected_outputs.items():
+        assert outputs[name] == pytest.approx(float(value), rel=1e-9)
+    _assert_close(_all_values(task), expected, 1e-9)
+
+
+@pytest.mark.parametrize("precision", ["float64"], indirect=True)
+def test_one_chunk_and_recomputation_are_the_plain_step(data_dir, precision):
+    strategy = tiny.one_device()
+    after = []
+    for changes in ({}, {"chunk_size": 4}, {"backbone": _recomputing}):
+        task = _task(data_dir, strategy, **({"backbone": _OneBlock} | changes))
+        after.append((tiny.steps(task, strategy, 2), _all_values(task)))
+    (plain_outputs, plain), *others = after
+    for outputs, values in others:
+        for got, wanted in zip(outputs, plain_outputs, strict=True):
+            assert got == pytest.approx(wanted, rel=1e-9)
+        _assert_close(values, plain, 1e-9)
+
+
+def test_refuses_chunks_that_do_not_divide_a_replicas_batch(data_dir):
+    with pytest.raises(errors.UserError, match="chunk_size=3 does not divide the 4 videos"):
+        _task(data_dir, tiny.one_device(), chunk_size=3)
+    with pytest.raises(errors.UserError, match="the 2 videos .*global_batch_size=4, replicas: 2"):
+        _task(data_dir, replicas.two_replicas(), chunk_size=4)
+    with pytest.raises(ValueError, match="chunk_size=0 must be positive"):
+        _task(data_dir, tiny.one_device(), chunk_size=0)
 
 
 def test_refuses_what_is_no_temperature(data_dir):

@@ -61,7 +61,7 @@ def steps(task, strategy, count):
 
     @tf.function(autograph=False)
     def step(batch):
-        outputs = strategy.run(task.train_step, args=(batch,))
+        outputs = task.train_step(batch)
         return {name: strategy.reduce("MEAN", part, axis=None) for name, part in outputs.items()}
 
     batches = iter(task.train_dataset(start_step=0))

@@ -41,7 +41,8 @@ def test_every_video_is_collected_once_and_no_padding(data_dir, make_strategy):
     def brightness(part):
         return tf.reduce_mean(views.to_float(part), axis=[1, 2, 3, 4])
 
-    found = views.collect(brightness, source.batches("test"), strategy=strategy, label="test")
+    collector = views.Collector(brightness, strategy=strategy)
+    found = collector.collect(source.batches("test"), label="test")
     assert sorted(found["label"]) == list(range(5))
     shown = {}
     for batch in tiny.make_feed(
@@ -60,5 +61,5 @@ def test_the_probe_names_the_class_of_the_nearest(data_dir):
     )
     # The training videos are their own nearest neighbours.
     itself = dataclasses.replace(source, test_split="train")
-    found = views.knn_top1(tiny.backbone(), itself, strategy=strategy, max_clips_per_pass=8)
-    assert found == {"knn_top1": 1.0}
+    probe = views.KnnProbe(tiny.backbone(), itself, strategy=strategy, max_clips_per_pass=8)
+    assert probe.top1() == {"knn_top1": 1.0}

@@ -1,0 +1,89 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""Which weights a run's backbone starts from, and whether they still are what they were."""
+
+import dataclasses
+import hashlib
+import os
+
+import tensorflow as tf
+
+from official_cvrl import checkpoints, errors, filesystems
+
+
+@dataclasses.dataclass(frozen=True)
+class Origin:
+    """The weights a backbone started from.
+
+    Attributes:
+        path: of the checkpoint; "" for random weights.
+        digest: of its content, so that a checkpoint made anew under the same name is another.
+    """
+
+    path: str = ""
+    digest: str = ""
+
+
+def load(backbone: tf.keras.Model, pretrained: str, *, model_dir: str) -> Origin:
+    """Loads the weights into a backbone and says so.
+
+    Args:
+        backbone: a built backbone.
+        pretrained: what `checkpoints.load_backbone` reads, or the name of a run beside this one;
+            "" leaves the backbone as it is.
+        model_dir: this run's folder.
+
+    Raises:
+        UserError: there are no such weights, or they do not fit.
+    """
+    if not pretrained:
+        return Origin()
+    try:
+        path = checkpoints.load_backbone(backbone, _place(pretrained, model_dir))
+    except errors.UserError as error:
+        raise errors.UserError(
+            f"{error} (run.pretrained = {pretrained!r}, beside this run or by itself: pre-train "
+            "first, or name the folder of a run, a published checkpoint, or a file of Keras ResNet "
+            "weights: docs/weights.md.)"
+        ) from error
+    print(f"Backbone from {path}.", flush=True)
+    return Origin(path, _digest(path))
+
+
+def refuse_other(begun_from: Origin, pretrained: str, *, model_dir: str) -> None:
+    """Refuses to go on with a run whose backbone would start elsewhere now.
+
+    Weights that are not there any more are no reason: the run has its own copy.
+
+    Args:
+        begun_from: what the run started from.
+        pretrained: see `load`.
+        model_dir: the run's folder.
+
+    Raises:
+        UserError: the weights have changed since.
+    """
+    try:
+        path = checkpoints.find(_place(pretrained, model_dir)) if pretrained else ""
+    except errors.UserError:
+        return
+    now = Origin(path, _digest(path)) if path else Origin()
+    if now.digest == begun_from.digest:
+        return
+    raise errors.UserError(
+        f"{model_dir} began with the backbone of {begun_from.path or 'random weights'}; "
+        f"run.pretrained = {pretrained!r} is {now.path or 'random weights'} now, with other "
+        "weights. Give another --model_dir, or remove that folder; --mode=eval tells the old one's "
+        "results."
+    )
+
+
+def _place(pretrained, model_dir):
+    beside = os.path.join(os.path.dirname(filesystems.absolute(model_dir)), pretrained)
+    return beside if tf.io.gfile.exists(beside) else pretrained
+
+
+def _digest(path):
+    # The index of a checkpoint holds the checksums of all its tensors.
+    index = f"{path}.index"
+    with tf.io.gfile.GFile(index if tf.io.gfile.exists(index) else path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()[:16]

@@ -1,0 +1,119 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""Runs training steps on fixed batches in a process of its own, and writes what came of them.
+
+python -m tests.tasks.updates '{"task": "pretrain", "strategy": "one", …}' OUTPUT.npz
+"""
+
+import json
+import os
+import sys
+
+os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+
+import official_cvrl  # noqa: F401  isort: skip  (selects legacy Keras before TensorFlow is imported)
+import numpy as np
+import tensorflow as tf
+
+from official_cvrl.data import augment
+from official_cvrl.modeling import heads
+from official_cvrl.tasks import classify, pretrain
+from tests.tasks import tiny
+
+_STEPS = 5
+_GLOBAL_BATCH_SIZE = 8
+_NUM_CLASSES = 3
+
+
+class _FixedFeed:
+    """The same few batches on any number of replicas and workers."""
+
+    global_batch_size = _GLOBAL_BATCH_SIZE
+    num_classes = _NUM_CLASSES
+
+    def __init__(self, strategy):
+        self._strategy = strategy
+
+    def batches(self, role, *, start_step):
+        assert (role, start_step) == ("train", 0)
+
+        def make(context):
+            examples = tf.data.Dataset.from_tensor_slices(_examples())
+            rows = context.get_per_replica_batch_size(_GLOBAL_BATCH_SIZE)
+            parts = examples.batch(rows, drop_remainder=True)
+            own = context.num_replicas_in_sync // context.num_input_pipelines
+            groups = parts.batch(own, drop_remainder=True)
+            return groups.shard(context.num_input_pipelines, context.input_pipeline_id).unbatch()
+
+        return self._strategy.distribute_datasets_from_function(make)
+
+
+def _examples():
+    random = np.random.default_rng(0)
+    count = _STEPS * _GLOBAL_BATCH_SIZE
+    views = random.integers(0, 256, [count, 2, 4, 16, 16, 3], np.uint8)
+    return {
+        "views": views,
+        "clips": views[:, 0],
+        "seeds": random.integers(0, 2**31 - 1, [count, 2, 2], np.int32),
+        "label": random.integers(0, _NUM_CLASSES, [count]),
+    }
+
+
+def _strategy(name, num_replicas):
+    if name == "multi_worker_mirrored":
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    if name == "one_device":
+        return tf.distribute.OneDeviceStrategy("/cpu:0")
+    tf.config.set_logical_device_configuration(
+        tf.config.list_physical_devices("CPU")[0],
+        [tf.config.LogicalDeviceConfiguration()] * num_replicas,
+    )
+    return tf.distribute.MirroredStrategy([f"/cpu:{index}" for index in range(num_replicas)])
+
+
+def _task(kind, strategy):
+    common = {"strategy": strategy, "feed": _FixedFeed(strategy), "backbone": tiny.backbone}
+    common |= {"optimizer": tiny.sgd, "decay": 1e-3}
+    if kind == "classify":
+        return classify.Classification(classifier=heads.LinearClassifier, frozen=False, **common)
+    return pretrain.Pretraining(
+        projection_head=lambda: heads.ProjectionHead(1, 16, 8),
+        augmentation=augment.published(),
+        chunk_size=2 if kind == "pretrain_in_chunks" else None,
+        **common,
+    )
+
+
+def _compiled(task):
+    """Lets XLA compile the whole step of a replica, augmentation included, as TPUs do."""
+    task._replica_step = tf.function(task._replica_step, jit_compile=True, autograph=False)
+    return task
+
+
+def main():
+    """Writes loss and measures of each step, gradients of the first, weights after the last."""
+    settings, output = json.loads(sys.argv[1]), sys.argv[2]
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(max(2, settings.get("replicas", 1)))
+    tf.keras.mixed_precision.set_global_policy(settings.get("precision", "float64"))
+    strategy = _strategy(settings["strategy"], settings.get("replicas", 1))
+    tf.keras.utils.set_random_seed(0)
+    with strategy.scope():
+        task = _task(settings["task"], strategy)
+    if settings.get("xla"):
+        task = _compiled(task)
+    told = {f"step_{i}_{k}": v for i, m in enumerate(_steps(task, strategy)) for k, v in m.items()}
+    items = task.checkpoint_items()
+    weights = [*items["backbone"].variables, *items["optimizer"].variables()]
+    weights += items[
+        "projection_head" if "pretrain" in settings["task"] else "classifier"
+    ].variables
+    np.savez(output, **told, **{f"{i} {v.name}": v.numpy() for i, v in enumerate(weights)})
+
+
+def _steps(task, strategy):
+    return tiny.steps(task, strategy, _STEPS)
+
+
+if __name__ == "__main__":
+    main()
