@@ -1,9 +1,7 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """Strategies by name; mistakes refused by name."""
 
-import json
 import os
-import socket
 import subprocess
 import sys
 
@@ -11,6 +9,7 @@ import tensorflow as tf
 from absl.testing import parameterized
 
 from official_cvrl import errors, runtime
+from tests import cluster
 
 _ONE_WORKER = """
 from official_cvrl import runtime
@@ -30,14 +29,11 @@ class RuntimeTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(strategy.num_replicas_in_sync, replicas)
 
     def test_a_worker_of_a_cluster(self):
-        with socket.socket() as free:
-            free.bind(("localhost", 0))
-            address = f"localhost:{free.getsockname()[1]}"
-        cluster = {"cluster": {"worker": [address]}, "task": {"type": "worker", "index": 0}}
+        (environment,) = cluster.environments(1)
         # A process of its own: this one's devices are in use, and then no cluster can be joined.
         done = subprocess.run(
             [sys.executable, "-c", _ONE_WORKER],
-            env=os.environ | {"TF_CONFIG": json.dumps(cluster)},
+            env=os.environ | environment,
             cwd=os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
             capture_output=True,
             text=True,

@@ -1,26 +1,20 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """Two worker processes train one model; one is killed, both are started again."""
 
-import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
 
+from tests import cluster
 from tests.e2e import conftest
 
 _PARAMS = ("TRAIN_STEPS = 60", "runtime.Runtime.strategy = 'multi_worker_mirrored'")
 
 
 def _start(run, records):
-    ports = []
-    for _ in range(2):
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            ports.append(server.getsockname()[1])
-    cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
     command = conftest.train_command(
         "pretrain.gin", model_dir=run, data_dir=records, params=_PARAMS
     )
@@ -28,19 +22,13 @@ def _start(run, records):
         subprocess.Popen(
             [sys.executable, *command],
             cwd=conftest.ROOT,
-            env=os.environ
-            | {"CUDA_VISIBLE_DEVICES": "-1"}
-            | {"TF_CONFIG": json.dumps({"cluster": cluster, "task": _place(index)})},
+            env=os.environ | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
-        for index in range(2)
+        for environment in cluster.environments(2)
     ]
-
-
-def _place(index):
-    return {"type": "worker", "index": index}
 
 
 def _wait_for_checkpoint(run, workers, after=0):

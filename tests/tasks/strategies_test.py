@@ -3,14 +3,13 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
-from tests import imports
+from tests import cluster, imports
 
 
 def _start(output, environment, **settings):
@@ -38,22 +37,12 @@ def _update(folder, **settings):
 
 
 def _updates_of_two_workers(folder, **settings):
-    cluster = {"worker": [f"127.0.0.1:{port}" for port in _free_ports(2)]}
-    outputs = [folder / f"worker_{index}.npz" for index in range(2)]
     started = []
-    for index, output in enumerate(outputs):
-        place = {"cluster": cluster, "task": {"type": "worker", "index": index}}
-        environment = {"TF_CONFIG": json.dumps(place)}
-        started.append(_start(output, environment, strategy="multi_worker_mirrored", **settings))
-    return [_result(*pair) for pair in zip(started, outputs, strict=True)]
-
-
-def _free_ports(count):
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [server.getsockname()[1] for server in sockets]
-    for server in sockets:
-        server.close()
-    return ports
+    for index, environment in enumerate(cluster.environments(2)):
+        output = folder / f"worker_{index}.npz"
+        process = _start(output, environment, strategy="multi_worker_mirrored", **settings)
+        started.append((process, output))
+    return [_result(*pair) for pair in started]
 
 
 def _assert_same(found, expected, tolerance):
@@ -69,9 +58,9 @@ def _one_device(tmp_path_factory):
     return _update(tmp_path_factory.mktemp("one"), task="pretrain", strategy="one_device")
 
 
-@pytest.mark.parametrize("replicas", [2, 4])
-def test_mirrored(tmp_path, one_device, replicas):
-    found = _update(tmp_path, task="pretrain", strategy="mirrored", replicas=replicas)
+# Two replicas: tests/tasks/pretrain_test.py, in its own process.
+def test_four_replicas(tmp_path, one_device):
+    found = _update(tmp_path, task="pretrain", strategy="mirrored", replicas=4)
     _assert_same(found, one_device, 1e-9)
 
 
@@ -90,9 +79,11 @@ def test_compiled_as_for_tpus(tmp_path, one_device):
 
 
 def test_two_workers_in_chunks(tmp_path):
-    mirrored = _update(tmp_path, task="pretrain_in_chunks", strategy="mirrored", replicas=2)
-    for found in _updates_of_two_workers(tmp_path, task="pretrain_in_chunks"):
-        _assert_same(found, mirrored, 1e-9)
+    # A chunk is two rows of each worker: four on one device, where they stand next to each other.
+    one = {"strategy": "one_device", "chunk_size": 4, "rows": [0, 1, 4, 5, 2, 3, 6, 7]}
+    expected = _update(tmp_path, task="pretrain", **one)
+    for found in _updates_of_two_workers(tmp_path, task="pretrain", chunk_size=2):
+        _assert_same(found, expected, 1e-9)
 
 
 def test_classification(tmp_path):

@@ -30,14 +30,14 @@ class _FixedFeed:
     global_batch_size = _GLOBAL_BATCH_SIZE
     num_classes = _NUM_CLASSES
 
-    def __init__(self, strategy):
-        self._strategy = strategy
+    def __init__(self, strategy, rows):
+        self._strategy, self._rows = strategy, rows
 
     def batches(self, role, *, start_step):
         assert (role, start_step) == ("train", 0)
 
         def make(context):
-            examples = tf.data.Dataset.from_tensor_slices(_examples())
+            examples = tf.data.Dataset.from_tensor_slices(_examples(self._rows))
             rows = context.get_per_replica_batch_size(_GLOBAL_BATCH_SIZE)
             parts = examples.batch(rows, drop_remainder=True)
             own = context.num_replicas_in_sync // context.num_input_pipelines
@@ -47,16 +47,19 @@ class _FixedFeed:
         return self._strategy.distribute_datasets_from_function(make)
 
 
-def _examples():
+def _examples(rows):
+    """Five batches, each with its rows in the order given."""
     random = np.random.default_rng(0)
     count = _STEPS * _GLOBAL_BATCH_SIZE
     views = random.integers(0, 256, [count, 2, 4, 16, 16, 3], np.uint8)
-    return {
+    order = np.arange(count).reshape(_STEPS, -1)[:, rows].ravel()
+    examples = {
         "views": views,
         "clips": views[:, 0],
         "seeds": random.integers(0, 2**31 - 1, [count, 2, 2], np.int32),
         "label": random.integers(0, _NUM_CLASSES, [count]),
     }
+    return {name: values[order] for name, values in examples.items()}
 
 
 def _strategy(name, num_replicas):
@@ -71,15 +74,16 @@ def _strategy(name, num_replicas):
     return tf.distribute.MirroredStrategy([f"/cpu:{index}" for index in range(num_replicas)])
 
 
-def _task(kind, strategy):
-    common = {"strategy": strategy, "feed": _FixedFeed(strategy), "backbone": tiny.backbone}
+def _task(settings, strategy):
+    feed = _FixedFeed(strategy, list(settings.get("rows", range(_GLOBAL_BATCH_SIZE))))
+    common = {"strategy": strategy, "feed": feed, "backbone": tiny.backbone}
     common |= {"optimizer": tiny.sgd, "decay": 1e-3}
-    if kind == "classify":
+    if settings["task"] == "classify":
         return classify.Classification(classifier=heads.LinearClassifier, frozen=False, **common)
     return pretrain.Pretraining(
         projection_head=lambda: heads.ProjectionHead(1, 16, 8),
         augmentation=augment.published(),
-        chunk_size=2 if kind == "pretrain_in_chunks" else None,
+        chunk_size=settings.get("chunk_size"),
         **common,
     )
 
@@ -99,14 +103,14 @@ def main():
     strategy = _strategy(settings["strategy"], settings.get("replicas", 1))
     tf.keras.utils.set_random_seed(0)
     with strategy.scope():
-        task = _task(settings["task"], strategy)
+        task = _task(settings, strategy)
     if settings.get("xla"):
         task = _compiled(task)
     told = {f"step_{i}_{k}": v for i, m in enumerate(_steps(task, strategy)) for k, v in m.items()}
     items = task.checkpoint_items()
     weights = [*items["backbone"].variables, *items["optimizer"].variables()]
     weights += items[
-        "projection_head" if "pretrain" in settings["task"] else "classifier"
+        "classifier" if settings["task"] == "classify" else "projection_head"
     ].variables
     np.savez(output, **told, **{f"{i} {v.name}": v.numpy() for i, v in enumerate(weights)})
 
