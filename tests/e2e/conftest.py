@@ -9,6 +9,11 @@ import sys
 import av
 import numpy as np
 import pytest
+import tensorflow as tf
+from absl import flags
+from absl.testing import flagsaver
+
+import train as train_command_line
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 _CLASSES = ("left", "right")
@@ -91,3 +96,30 @@ def _pretrained(tmp_path_factory, records):
     assert done.returncode == 0, done.stderr
     assert "knn_top1" in done.stdout
     return folder
+
+
+def refused(done):
+    """Returns the one message that a command ended with."""
+    return _message(done.returncode, done.stderr)
+
+
+def _message(code, errors):
+    assert code == 2, errors
+    assert "Traceback" not in errors
+    lines = [line for line in errors.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1, errors
+    return lines[0] + errors.split(lines[0])[1]
+
+
+@pytest.fixture(name="refused_here")
+def _refused_here(capsys):
+    """Runs train.py in this process, because one of its own takes seconds to start."""
+
+    def run(gin_file, **arguments):
+        with flagsaver.flagsaver():
+            flags.FLAGS(train_command(gin_file, **arguments))
+            code = train_command_line.main(["train.py"])
+        return _message(code, capsys.readouterr().err)
+
+    yield run
+    tf.keras.mixed_precision.set_global_policy("float32")

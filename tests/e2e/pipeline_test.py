@@ -2,6 +2,7 @@
 """From a pre-trained backbone to numbers, a SavedModel and embeddings, by the commands."""
 
 import json
+import pathlib
 
 import numpy as np
 
@@ -81,3 +82,23 @@ def test_report_of_a_real_run(pretrained, tmp_path):
     text = page.read_text(encoding="utf-8")
     for words in ("Contrastive loss", "view 2", "the single nearest has the right class"):
         assert words in text
+
+
+def test_another_architecture_is_refused_by_name(refused_here, pretrained, records):
+    message = refused_here(
+        "pretrain.gin",
+        model_dir=pretrained,
+        data_dir=records,
+        params=["resnet_3d.ResNet3D.width_multiplier = 0.125"],
+    )
+    assert "kernel" in message
+    assert "does not fit" in message
+
+
+def test_another_data_set_is_not_mixed_in(refused_here, pretrained, records, tmp_path):
+    copy = tmp_path / "other"
+    copy.mkdir()
+    for path in pathlib.Path(records).iterdir():
+        (copy / path.name).write_bytes(path.read_bytes())
+    message = refused_here("pretrain.gin", model_dir=pretrained, data_dir=copy)
+    assert f"holds a run on {records}, not on {copy}" in message

@@ -3,7 +3,6 @@
 
 import glob
 import os
-import pathlib
 import re
 import signal
 import subprocess
@@ -99,13 +98,3 @@ def test_the_loss_curve_joins_and_the_weights_are_the_same(
     assert sorted(joined) == sorted(losses) == list(range(1, _STEPS + 1))
     assert joined == losses
     assert _weights(run) == weights
-
-
-def test_another_data_set_is_not_mixed_in(pretrained, records, tmp_path):
-    copy = tmp_path / "other"
-    copy.mkdir()
-    for path in pathlib.Path(records).iterdir():
-        (copy / path.name).write_bytes(path.read_bytes())
-    done = conftest.train("pretrain.gin", model_dir=pretrained, data_dir=copy)
-    assert done.returncode == 2
-    assert f"holds a run on {records}, not on {copy}" in done.stderr
