@@ -12,9 +12,6 @@ from absl import app, flags, logging
 from official_cvrl import errors, run_info
 from official_cvrl.data import clip_format, spatial
 
-_MODEL_DIR = flags.DEFINE_string("model_dir", None, "Folder of a training run.")
-_OUTPUT = flags.DEFINE_string("output", None, "Where OUTPUT/VERSION/saved_model.pb goes.")
-
 
 class FeatureExtractor(tf.Module):
     """Clips of any size in, embeddings out.
@@ -94,10 +91,11 @@ def main(unused_argv):
     # Saving warns of functions that are not part of a signature, as they need not be.
     logging.set_verbosity(logging.ERROR)
     tf.get_logger().setLevel("ERROR")
+    model_dir, output = flags.FLAGS.model_dir, flags.FLAGS.output
     try:
-        if not _MODEL_DIR.value or not _OUTPUT.value:
+        if not model_dir or not output:
             raise errors.UserError("give --model_dir=RUN and --output=DIR")
-        print(f"SavedModel: {export(_MODEL_DIR.value, _OUTPUT.value)}")
+        print(f"SavedModel: {export(model_dir, output)}")
     except errors.UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -108,4 +106,7 @@ def main(unused_argv):
 
 
 if __name__ == "__main__":
+    # Here, because other commands have flags of the same names, and some import this one.
+    flags.DEFINE_string("model_dir", None, "Folder of a training run.")
+    flags.DEFINE_string("output", None, "Where OUTPUT/VERSION/saved_model.pb goes.")
     app.run(main)

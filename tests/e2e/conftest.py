@@ -5,6 +5,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import time
 
 import av
 import numpy as np
@@ -96,6 +97,20 @@ def _pretrained(tmp_path_factory, records):
     assert done.returncode == 0, done.stderr
     assert "knn_top1" in done.stdout
     return folder
+
+
+def wait_for_checkpoint(run, processes, *, after=0):
+    """Waits until processes have written one of a later step; returns the newest step."""
+    deadline = time.monotonic() + 200
+    while True:
+        steps = [int(path.stem[len("ckpt-") :]) for path in run.glob("ckpt-*.index")]
+        # "checkpoint" is written last: without it none is there yet.
+        if (run / "checkpoint").exists() and max(steps, default=0) > after:
+            return max(steps)
+        for process in processes:
+            assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline, "no checkpoint appeared"
+        time.sleep(0.02)
 
 
 def refused(done):

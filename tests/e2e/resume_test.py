@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 import tensorflow as tf
@@ -56,8 +55,8 @@ def _losses(run):
     return found
 
 
-def _stop_after_first_checkpoint(command, run, number):
-    """Starts a run, sends it a signal after its first checkpoint, returns its exit code."""
+def _stop(command, run, number, *, after):
+    """Starts a run and sends it a signal after a checkpoint of a later step."""
     process = subprocess.Popen(
         [sys.executable, *command],
         cwd=conftest.ROOT,
@@ -65,34 +64,27 @@ def _stop_after_first_checkpoint(command, run, number):
         stderr=subprocess.PIPE,
         text=True,
     )
-    deadline = time.monotonic() + 200
-    # Written last: without it a checkpoint is not there yet.
-    while not os.path.exists(f"{run}/checkpoint"):
-        assert process.poll() is None, process.stderr.read()
-        assert time.monotonic() < deadline, "no checkpoint appeared"
-        time.sleep(0.02)
+    step = conftest.wait_for_checkpoint(run, [process], after=after)
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
-    return process.returncode, errors
+    return process.returncode, errors, step
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_the_loss_curve_joins_and_the_weights_are_the_same(
-    tmp_path, uninterrupted, records, number
+def test_a_run_that_is_killed_and_interrupted_is_the_run_that_was_not(
+    tmp_path, uninterrupted, records
 ):
     run = tmp_path / "killed"
     command = _command(run, records)
-    code, errors = _stop_after_first_checkpoint(command, run, number)
-    if number == signal.SIGTERM:
-        assert code == 143
-        assert "saved at step" in errors
-        assert "The same command goes on" in errors
-    else:
-        assert code == -signal.SIGKILL
+    code, _, step = _stop(command, run, signal.SIGKILL, after=0)
+    assert code == -signal.SIGKILL
+    code, errors, later = _stop(command, run, signal.SIGTERM, after=step)
+    assert code == 143
+    assert "saved at step" in errors
+    assert "The same command goes on" in errors
     again = conftest.python(*command)
     assert again.returncode == 0, again.stderr
-    (step,) = re.findall(r"Goes on from step (\d+)", again.stdout)
-    assert 3 <= int(step) < _STEPS
+    (begun,) = re.findall(r"Goes on from step (\d+)", again.stdout)
+    assert later <= int(begun) < _STEPS
     losses, weights = uninterrupted
     joined = _losses(run)
     assert sorted(joined) == sorted(losses) == list(range(1, _STEPS + 1))

@@ -1,12 +1,11 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
-"""Two worker processes train one model; one is killed, both are started again."""
+"""Two worker processes train one model; one is killed, both start again, one is told to stop."""
 
 import os
 import re
 import signal
 import subprocess
 import sys
-import time
 
 from tests import cluster
 from tests.e2e import conftest
@@ -31,19 +30,6 @@ def _start(run, records):
     ]
 
 
-def _wait_for_checkpoint(run, workers, after=0):
-    """Waits for one of a later step; returns the newest step."""
-    deadline = time.monotonic() + 200
-    while True:
-        steps = [int(path.stem[len("ckpt-") :]) for path in run.glob("ckpt-*.index")]
-        if (run / "checkpoint").exists() and max(steps, default=0) > after:
-            return max(steps)
-        for worker in workers:
-            assert worker.poll() is None, worker.stderr.read()
-        assert time.monotonic() < deadline, "no checkpoint appeared"
-        time.sleep(0.02)
-
-
 def _ended(worker, seconds):
     output, errors = worker.communicate(timeout=seconds)
     assert "Traceback" not in errors
@@ -58,29 +44,20 @@ def _kill_one(workers, victim):
     assert "another worker of this run is gone" in errors
 
 
-def test_the_chief_is_killed_and_both_start_again(tmp_path, records):
+def test_workers_stop_and_start_together(tmp_path, records):
     run = tmp_path / "run"
     workers = _start(run, records)
-    step = _wait_for_checkpoint(run, workers)
+    step = conftest.wait_for_checkpoint(run, workers)
     _kill_one(workers, 0)
-    for code, output, errors in [_ended(worker, 200) for worker in _start(run, records)]:
-        assert code == 0, errors
-        assert int(re.search(r"Goes on from step (\d+)", output).group(1)) >= step
-        assert "knn_top1" in output
-    written = {path.name for path in run.iterdir()}
-    assert {"ckpt-60.index", "run.json", "config.gin", "results.json", "train", "eval"} <= written
 
-
-def test_a_signal_to_one_stops_both_at_one_step(tmp_path, records):
-    run = tmp_path / "run"
     workers = _start(run, records)
-    step = _wait_for_checkpoint(run, workers)
-    _kill_one(workers, 1)
-    workers = _start(run, records)
-    _wait_for_checkpoint(run, workers, after=step + 3)
+    conftest.wait_for_checkpoint(run, workers, after=step)
     workers[1].send_signal(signal.SIGTERM)
     ended = [_ended(worker, 100) for worker in workers]
     assert [code for code, _, _ in ended] == [143, 143], ended
+    for _, output, _ in ended:
+        assert int(re.search(r"Goes on from step (\d+)", output).group(1)) >= step
     steps = {re.search(r"saved at step (\d+)", errors).group(1) for _, _, errors in ended}
     assert len(steps) == 1
-    assert (run / f"ckpt-{steps.pop()}.index").exists()
+    written = {path.name for path in run.iterdir()}
+    assert {f"ckpt-{steps.pop()}.index", "run.json", "config.gin", "train"} <= written

@@ -9,6 +9,7 @@ from official_cvrl import errors
 from official_cvrl.data import augment, pipeline
 from official_cvrl.modeling import heads
 from official_cvrl.tasks import classify
+from tests import replicas
 from tests.data import shards
 from tests.tasks import tiny
 
@@ -20,8 +21,9 @@ def _data_dir(tmp_path_factory):
     return folder
 
 
-def _task(data_dir, *, frozen):
-    strategy = tiny.one_device()
+def _task(data_dir, *, frozen, make_strategy=tiny.one_device):
+    strategy = make_strategy()
+    tf.keras.utils.set_random_seed(0)
     source = tiny.make_feed(
         data_dir,
         strategy,
@@ -55,6 +57,18 @@ def test_a_frozen_backbone_stays_to_the_last_bit(data_dir, frozen):
     assert all(_changed(classifier, tiny.values(task.classifier)))
     changed = _changed(backbone, tiny.values(task.backbone))
     assert not any(changed) if frozen else all(changed)
+
+
+def test_the_update_does_not_depend_on_the_number_of_replicas(data_dir):
+    tf.keras.mixed_precision.set_global_policy("float64")
+    after = []
+    for make_strategy in (tiny.one_device, replicas.two_replicas):
+        task, strategy = _task(data_dir, frozen=False, make_strategy=make_strategy)
+        (outputs,) = tiny.steps(task, strategy, 1)
+        after.append([*outputs.values(), *tiny.values(task.backbone)])
+    tf.keras.mixed_precision.set_global_policy("float32")
+    for one, two in zip(*after, strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-6, atol=1e-9)
 
 
 def test_top_1_is_that_of_the_mean_probabilities_over_views(data_dir):

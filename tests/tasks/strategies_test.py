@@ -47,30 +47,31 @@ def _updates_of_two_workers(folder, **settings):
 
 def _assert_same(found, expected, tolerance):
     assert len(found) == len(expected)
-    assert expected["step_0_loss"] != expected["step_4_loss"]
+    assert expected["step_0_loss"] != expected["step_1_loss"]
     for (name, value), wanted in zip(found.items(), expected.values(), strict=True):
         deviation = np.linalg.norm(value - wanted)
-        assert deviation <= tolerance * max(np.linalg.norm(wanted), 1e-3), (name, deviation)
+        bound = tolerance if value.dtype == np.float64 else max(tolerance, 1e-6)
+        assert deviation <= bound * max(np.linalg.norm(wanted), 1e-3), (name, deviation)
 
 
 @pytest.fixture(scope="module", name="one_device")
 def _one_device(tmp_path_factory):
-    return _update(tmp_path_factory.mktemp("one"), task="pretrain", strategy="one_device")
+    return _update(tmp_path_factory.mktemp("one"), strategy="one_device")
 
 
 # Two replicas: tests/tasks/pretrain_test.py, in its own process.
 def test_four_replicas(tmp_path, one_device):
-    found = _update(tmp_path, task="pretrain", strategy="mirrored", replicas=4)
+    found = _update(tmp_path, strategy="mirrored", replicas=4)
     _assert_same(found, one_device, 1e-9)
 
 
 def test_two_workers(tmp_path, one_device):
-    for found in _updates_of_two_workers(tmp_path, task="pretrain"):
+    for found in _updates_of_two_workers(tmp_path):
         _assert_same(found, one_device, 1e-9)
 
 
 def test_compiled_as_for_tpus(tmp_path, one_device):
-    found = _update(tmp_path, task="pretrain", strategy="one_device", xla=True)
+    found = _update(tmp_path, strategy="one_device", xla=True)
     # Colours are float32 in any precision and XLA rounds their last bit otherwise; five updates at
     # a large learning rate make more of it.
     _assert_same(found, one_device, 1e-2)
@@ -80,12 +81,7 @@ def test_compiled_as_for_tpus(tmp_path, one_device):
 
 def test_two_workers_in_chunks(tmp_path):
     # A chunk is two rows of each worker: four on one device, where they stand next to each other.
-    one = {"strategy": "one_device", "chunk_size": 4, "rows": [0, 1, 4, 5, 2, 3, 6, 7]}
-    expected = _update(tmp_path, task="pretrain", **one)
-    for found in _updates_of_two_workers(tmp_path, task="pretrain", chunk_size=2):
+    rows = [0, 1, 4, 5, 2, 3, 6, 7]
+    expected = _update(tmp_path, strategy="one_device", steps=2, chunk_size=4, rows=rows)
+    for found in _updates_of_two_workers(tmp_path, steps=2, chunk_size=2):
         _assert_same(found, expected, 1e-9)
-
-
-def test_classification(tmp_path):
-    one = _update(tmp_path, task="classify", strategy="one_device")
-    _assert_same(_update(tmp_path, task="classify", strategy="mirrored", replicas=2), one, 1e-9)

@@ -16,25 +16,23 @@ import tensorflow as tf
 
 from official_cvrl.data import augment
 from official_cvrl.modeling import heads
-from official_cvrl.tasks import classify, pretrain
+from official_cvrl.tasks import pretrain, views
 from tests.tasks import tiny
 
 _STEPS = 5
 _GLOBAL_BATCH_SIZE = 8
-_NUM_CLASSES = 3
 
 
 class _FixedFeed:
     """The same few batches on any number of replicas and workers."""
 
     global_batch_size = _GLOBAL_BATCH_SIZE
-    num_classes = _NUM_CLASSES
 
     def __init__(self, strategy, rows):
         self._strategy, self._rows = strategy, rows
 
-    def batches(self, role, *, start_step):
-        assert (role, start_step) == ("train", 0)
+    def batches(self, role, *, start_step=0):
+        assert (role, start_step) in (("train", 0), ("test", 0))
 
         def make(context):
             examples = tf.data.Dataset.from_tensor_slices(_examples(self._rows))
@@ -51,13 +49,12 @@ def _examples(rows):
     """Five batches, each with its rows in the order given."""
     random = np.random.default_rng(0)
     count = _STEPS * _GLOBAL_BATCH_SIZE
-    views = random.integers(0, 256, [count, 2, 4, 16, 16, 3], np.uint8)
     order = np.arange(count).reshape(_STEPS, -1)[:, rows].ravel()
     examples = {
-        "views": views,
-        "clips": views[:, 0],
+        "views": random.integers(0, 256, [count, 2, 4, 16, 16, 3], np.uint8),
         "seeds": random.integers(0, 2**31 - 1, [count, 2, 2], np.int32),
-        "label": random.integers(0, _NUM_CLASSES, [count]),
+        "label": np.arange(count),
+        "weight": np.ones(count, np.float32),
     }
     return {name: values[order] for name, values in examples.items()}
 
@@ -75,16 +72,15 @@ def _strategy(name, num_replicas):
 
 
 def _task(settings, strategy):
-    feed = _FixedFeed(strategy, list(settings.get("rows", range(_GLOBAL_BATCH_SIZE))))
-    common = {"strategy": strategy, "feed": feed, "backbone": tiny.backbone}
-    common |= {"optimizer": tiny.sgd, "decay": 1e-3}
-    if settings["task"] == "classify":
-        return classify.Classification(classifier=heads.LinearClassifier, frozen=False, **common)
     return pretrain.Pretraining(
+        strategy=strategy,
+        feed=_FixedFeed(strategy, list(settings.get("rows", range(_GLOBAL_BATCH_SIZE)))),
+        backbone=tiny.backbone,
         projection_head=lambda: heads.ProjectionHead(1, 16, 8),
+        optimizer=tiny.sgd,
         augmentation=augment.published(),
+        decay=1e-3,
         chunk_size=settings.get("chunk_size"),
-        **common,
     )
 
 
@@ -95,7 +91,7 @@ def _compiled(task):
 
 
 def main():
-    """Writes loss and measures of each step, gradients of the first, weights after the last."""
+    """Writes the measures of each step, and weights, momentum and embeddings after the last."""
     settings, output = json.loads(sys.argv[1]), sys.argv[2]
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(max(2, settings.get("replicas", 1)))
@@ -106,17 +102,20 @@ def main():
         task = _task(settings, strategy)
     if settings.get("xla"):
         task = _compiled(task)
-    told = {f"step_{i}_{k}": v for i, m in enumerate(_steps(task, strategy)) for k, v in m.items()}
+    steps = tiny.steps(task, strategy, settings.get("steps", _STEPS))
+    told = {f"step_{step}_{name}": v for step, m in enumerate(steps) for name, v in m.items()}
+    told["embeddings"] = _embeddings(task, strategy)
     items = task.checkpoint_items()
-    weights = [*items["backbone"].variables, *items["optimizer"].variables()]
-    weights += items[
-        "classifier" if settings["task"] == "classify" else "projection_head"
-    ].variables
+    weights = [*items["backbone"].variables, *items["projection_head"].variables]
+    weights += items["optimizer"].variables()
     np.savez(output, **told, **{f"{i} {v.name}": v.numpy() for i, v in enumerate(weights)})
 
 
-def _steps(task, strategy):
-    return tiny.steps(task, strategy, _STEPS)
+def _embeddings(task, strategy):
+    """Of the rows of all replicas and workers."""
+    collector = views.embedding_collector(task.backbone, strategy=strategy, max_clips_per_pass=8)
+    found = collector.collect(task._feed.batches("test"), label="test")
+    return found["outputs"][np.argsort(found["label"])]
 
 
 if __name__ == "__main__":
