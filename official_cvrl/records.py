@@ -3,8 +3,8 @@
 
 One record is one video (or one clip cut from a longer one): a JPEG per frame, and what is known
 about it. The keys are those of MediaPipe's MediaSequence, DeepMind's dmvr and the Model Garden at
-once, so that any of the three reads our shards. The keys of person boxes and temporal segments are
-in `regions.py`; no file but these two names a key.
+once, so that any of the three reads our shards. The keys of person boxes are in `regions.py`, those
+of temporal segments in `segments.py`; no file but these three names a key.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import tensorflow as tf
 from google.protobuf import message
 
 from official_cvrl import regions
+from official_cvrl import segments as segments_lib
 
 # Feature lists: one Feature per frame.
 _FRAMES = "image/encoded"
@@ -82,7 +83,7 @@ class Example:
     end_us: int
     dataset_name: str
     key_frame: regions.KeyFrame | None = None
-    segments: tuple[regions.Segment, ...] = ()
+    segments: tuple[segments_lib.Segment, ...] = ()
 
 
 def encode_example(
@@ -100,7 +101,7 @@ def encode_example(
     end_us: int = 0,
     dataset_name: str = "",
     key_frame: regions.KeyFrame | None = None,
-    segments: Sequence[regions.Segment] = (),
+    segments: Sequence[segments_lib.Segment] = (),
 ) -> bytes:
     """Returns a serialized `tf.train.SequenceExample`; the same arguments give the same bytes.
 
@@ -153,7 +154,7 @@ def encode_example(
         _FRAMES: tf.train.FeatureList(feature=[_bytes([frame]) for frame in frames]),
         _TIMESTAMPS: tf.train.FeatureList(feature=[_ints([time]) for time in timestamps_us]),
     }
-    context |= regions.encode_segments(segments, timestamps_us=timestamps_us)
+    context |= segments_lib.encode(segments, timestamps_us=timestamps_us)
     if key_frame is not None:
         box_context, box_lists = regions.encode_key_frame(key_frame, timestamps_us=timestamps_us)
         context |= box_context
@@ -268,7 +269,7 @@ def decode_example(serialized: bytes) -> Example:
         end_us=_first(end, default=0),
         dataset_name=_first(_strings(proto, _DATASET_NAME), default=""),
         key_frame=regions.decode_key_frame(proto),
-        segments=regions.decode_segments(proto),
+        segments=segments_lib.decode(proto),
     )
 
 

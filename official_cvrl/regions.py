@@ -1,11 +1,11 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
-"""The part of the record contract that says where and when: person boxes and temporal segments.
+"""The part of the record contract that says where: person boxes.
 
 Boxes belong to one key frame of the clip, and stand in a record twice: as MediaSequence's
 `region/*`, feature lists with a Feature per frame, and as `clip/key_frame/*` in the context, where
 the Model Garden's AVA reader looks for them. Both are tables with one row per box and label, so a
-box with several labels is repeated. `records.py` writes and reads the rest of a record; these two
-files alone know keys.
+box with several labels is repeated. `records.py` and `segments.py` write and read the rest of a
+record; these three files alone know keys.
 """
 
 from __future__ import annotations
@@ -51,14 +51,6 @@ _TIMESTAMPS = "region/timestamp"
 _KEY_FRAME_INDEX = "key_frame/frame_index"
 _KEY_FRAME_INDEX_ELSEWHERE = "clip/key_frame/frame_index"
 
-# Context: temporal segments, a value per segment in each.
-_SEGMENT_START = "segment/start/timestamp"
-_SEGMENT_START_INDEX = "segment/start/index"
-_SEGMENT_END = "segment/end/timestamp"
-_SEGMENT_END_INDEX = "segment/end/index"
-_SEGMENT_LABEL = "segment/label/index"
-_SEGMENT_LABEL_NAME = "segment/label/string"
-
 
 @dataclasses.dataclass(frozen=True)
 class Box:
@@ -96,23 +88,6 @@ class KeyFrame:
 
     frame_index: int
     boxes: tuple[Box, ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class Segment:
-    """A part of the video with one label; a part with several labels is several segments.
-
-    Attributes:
-      start_us: where it starts in the source video, in microseconds.
-      end_us: where it ends in the source video, in microseconds.
-      label: class index, counted from 0; -1 when a record of others gives a name only.
-      label_name: the name of `label`; may be empty.
-    """
-
-    start_us: int
-    end_us: int
-    label: int
-    label_name: str = ""
 
 
 def encode_key_frame(
@@ -198,53 +173,6 @@ def _check_box(box: Box, *, name: str) -> None:
 def _rounded_corners(box: Box) -> tuple[float, ...]:
     """Returns the corners as a record holds them."""
     return tuple(float(np.float32(getattr(box, name))) for name in _CORNERS)
-
-
-def encode_segments(
-    segments: Sequence[Segment], *, timestamps_us: Sequence[int]
-) -> dict[str, tf.train.Feature]:
-    """Returns the context features that hold temporal segments; none for none.
-
-    Args:
-      segments: in any order; they may overlap.
-      timestamps_us: microseconds of each frame of the record.
-
-    Raises:
-      ValueError: a segment ends before it starts, holds no frame, or has a negative label.
-    """
-    if not segments:
-        return {}
-    spans = [
-        _frame_span(segment, name=f"segments[{index}]", timestamps_us=timestamps_us)
-        for index, segment in enumerate(segments)
-    ]
-    context = {
-        _SEGMENT_START: _feature([segment.start_us for segment in segments], tf.int64),
-        _SEGMENT_START_INDEX: _feature([first for first, _ in spans], tf.int64),
-        _SEGMENT_END: _feature([segment.end_us for segment in segments], tf.int64),
-        _SEGMENT_END_INDEX: _feature([last for _, last in spans], tf.int64),
-        _SEGMENT_LABEL: _feature([segment.label for segment in segments], tf.int64),
-    }
-    if any(segment.label_name for segment in segments):
-        names = [segment.label_name for segment in segments]
-        context[_SEGMENT_LABEL_NAME] = _feature(names, tf.string)
-    return context
-
-
-def _frame_span(segment: Segment, *, name: str, timestamps_us: Sequence[int]) -> tuple[int, int]:
-    """Returns the first and the last frame within a segment."""
-    if segment.end_us < segment.start_us:
-        raise ValueError(f"{name}={segment} ends before it starts.")
-    if segment.label < 0:
-        raise ValueError(f"{name}.label={segment.label} is negative.")
-    inside = [
-        index
-        for index, time in enumerate(timestamps_us)
-        if segment.start_us <= time <= segment.end_us
-    ]
-    if not inside:
-        raise ValueError(f"{name}={segment} holds none of the {len(timestamps_us)} frames.")
-    return inside[0], inside[-1]
 
 
 def _feature(values: Sequence, dtype: tf.DType) -> tf.train.Feature:
@@ -417,28 +345,3 @@ def _decode_box(parsed: Mapping[str, np.ndarray], index: int) -> Box:
         score=float(parsed["scores"][index]),
         track=None if track < 0 else track,
     )
-
-
-def decode_segments(proto: tf.train.SequenceExample) -> tuple[Segment, ...]:
-    """Reads the temporal segments of a record in Python.
-
-    Raises:
-      ValueError: their lists disagree in length.
-    """
-    starts, ends, labels = (
-        list(proto.context.feature[key].int64_list.value)
-        for key in (_SEGMENT_START, _SEGMENT_END, _SEGMENT_LABEL)
-    )
-    encoded = proto.context.feature[_SEGMENT_LABEL_NAME].bytes_list.value
-    names = [name.decode(errors="replace") for name in encoded]
-    count = len(starts)
-    if not count:  # Segments of others may be counted in frames alone; ours never are.
-        return ()
-    labels = labels or [_DEFAULTS["label"]] * count
-    names = names or [_DEFAULTS["label_name"]] * count
-    if not len(ends) == len(labels) == len(names) == count:
-        raise ValueError(
-            f"its segments cannot be read: {count} starts, {len(ends)} ends, "
-            f"{len(labels)} labels, {len(names)} names"
-        )
-    return tuple(map(Segment, starts, ends, labels, names))

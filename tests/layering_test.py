@@ -31,6 +31,7 @@ _ROOMS = [
     "official_cvrl.manifest",
     "official_cvrl.records",
     "official_cvrl.regions",
+    "official_cvrl.segments",
     "official_cvrl.optimizers",
     "official_cvrl.metrics",
     "official_cvrl.checkpoints",

@@ -1,5 +1,5 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
-"""Tests of official_cvrl.regions, and of boxes and segments in official_cvrl.records."""
+"""Tests of official_cvrl.regions and segments, alone and in official_cvrl.records."""
 
 import dataclasses
 
@@ -8,6 +8,7 @@ import tensorflow as tf
 from absl.testing import parameterized
 
 from official_cvrl import records, regions
+from official_cvrl import segments as segments_lib
 
 _JPEG = b"\xff\xd8\xff"
 _TIMES = [0, 40, 80, 120, 160]
@@ -140,9 +141,9 @@ class RoundTripTest(tf.test.TestCase, parameterized.TestCase):
 
     def test_segments(self):
         segments = (
-            regions.Segment(0, 100, 5, "jump"),
-            regions.Segment(0, 100, 2, "run"),
-            regions.Segment(80, 80, 0),
+            segments_lib.Segment(0, 100, 5, "jump"),
+            segments_lib.Segment(0, 100, 2, "run"),
+            segments_lib.Segment(80, 80, 0),
         )
         for given in (segments, segments[2:], ()):
             example = records.decode_example(_encode(segments=given))
@@ -150,7 +151,7 @@ class RoundTripTest(tf.test.TestCase, parameterized.TestCase):
             self.assertIsNone(example.key_frame)
 
     def test_the_same_arguments_give_the_same_bytes(self):
-        segments = [regions.Segment(0, 100, 5)]
+        segments = [segments_lib.Segment(0, 100, 5)]
         encoded = {_encode(key_frame=_KEY_FRAME, segments=segments) for _ in range(20)}
         self.assertLen(encoded, 1)
 
@@ -192,7 +193,7 @@ class LayoutTest(tf.test.TestCase, parameterized.TestCase):
         )
 
     def test_segments_are_written_as_media_sequence_writes_them(self):
-        segments = [regions.Segment(30, 120, 5, "jump"), regions.Segment(160, 900, 2)]
+        segments = [segments_lib.Segment(30, 120, 5, "jump"), segments_lib.Segment(160, 900, 2)]
         proto = self._added(segments=segments)
         expected = _foreign(
             {
@@ -294,7 +295,9 @@ class ForeignTest(tf.test.TestCase, parameterized.TestCase):
             (labels, ()),
         ):
             example = records.decode_example(_foreign(context))
-            self.assertEqual(example.segments, tuple(regions.Segment(*one) for one in expected))
+            self.assertEqual(
+                example.segments, tuple(segments_lib.Segment(*one) for one in expected)
+            )
 
     @parameterized.named_parameters(
         (
@@ -376,7 +379,7 @@ class RefusalTest(tf.test.TestCase, parameterized.TestCase):
     )
     def test_what_is_no_segment(self, segment, words):
         with self.assertRaisesRegex(ValueError, words):
-            _encode(segments=[regions.Segment(0, 160, 0), regions.Segment(*segment)])
+            _encode(segments=[segments_lib.Segment(0, 160, 0), segments_lib.Segment(*segment)])
 
 
 if __name__ == "__main__":
