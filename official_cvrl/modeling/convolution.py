@@ -123,18 +123,19 @@ class Convolution(tf.keras.layers.Layer):
         # Neighbouring frames as channels of a 2-D convolution were measured too: slower.
         strides = [1, self.temporal_stride, self.spatial_stride, self.spatial_stride, 1]
         clips, padding = as_clips(frames, num_frames), "SAME"
-        if not isinstance(num_frames, int) or num_frames < self.kernel_size[0]:
+        if not isinstance(num_frames, int) or 1 < num_frames < self.kernel_size[0]:
             # Else, of clips shorter than the kernel, oneDNN's gradient of a bfloat16 kernel holds
-            # memory that was never written (oneDNN 3.7, CPUs with AVX512-BF16).
-            clips, padding = tf.pad(clips, self._same_paddings(clips, strides)), "VALID"
+            # memory that was never written (oneDNN 3.7, CPUs with AVX512-BF16). Not by tf.pad,
+            # which TensorFlow's optimizer tries to fuse with the convolution, and fails.
+            paddings = self._same_paddings(clips, strides)
+            clips, padding = tf.space_to_batch(clips, [1, 1, 1], paddings), "VALID"
         return as_frames(tf.nn.conv3d(clips, self.kernel, strides, padding))
 
     def _same_paddings(self, clips, strides):
-        inner = [
+        return [
             _same_padding(dimension(clips, axis), size, strides[axis])
             for axis, size in enumerate(self.kernel_size, start=1)
         ]
-        return [[0, 0], *inner, [0, 0]]
 
     def _over_time(self, frames, num_frames):
         height, width, channels = (dimension(frames, axis) for axis in (1, 2, 3))
