@@ -55,7 +55,8 @@ def uniform(seed: tf.Tensor, shape=(), low=0.0, high=1.0) -> tf.Tensor:
     """
     bits = _bits(seed, shape, tf.uint32)
     parts = tf.cast(tf.bitwise.right_shift(bits, 8), tf.float32) * 2.0**-24
-    return low + (high - low) * parts
+    # Multiplied and added at once, as XLA does it, it would round otherwise: so a floor in between.
+    return low + tf.floor((high - low) * parts * 2.0**24) * 2.0**-24
 
 
 def index_below(count: tf.Tensor | int, seed: tf.Tensor) -> tf.Tensor:

@@ -52,7 +52,8 @@ def random_crop_resize_flip(
 def draw(size: tf.Tensor, *, seed: tf.Tensor, augmentation: augment.Augmentation) -> Draws:
     """Draws what happens to one clip's frames.
 
-    Area and aspect are uniform in their ranges, among the windows that lie within the frame.
+    As published: the aspect is uniform in its range; the height among those of that aspect whose
+    area is in its range and that lie within the frame; the place among all but the last.
 
     Args:
         size: int32 [2], height and width of the frames.

@@ -9,7 +9,8 @@ import pytest
 import tensorflow as tf
 
 from official_cvrl import errors
-from official_cvrl.data import augment, order, pipeline, spatial
+from official_cvrl.data import augment, order, photometric, pipeline, seeds, spatial
+from tests.data import distributions, published
 from tests.data import shards as tiny
 
 _CLIP = {"num_frames": 3, "temporal_stride": 2, "crop_size": 8}
@@ -73,11 +74,11 @@ def test_every_video_once_in_each_epoch_in_another_order(epochs):
 
 
 def test_views_differ_between_epochs_and_from_each_other(epochs):
-    rows, seeds = tiny.by_label(epochs, "views"), tiny.by_label(epochs, "seeds")
+    rows, drawn = tiny.by_label(epochs, "views"), tiny.by_label(epochs, "seeds")
     for label in range(10):
         views = np.reshape(rows[label], [6, -1])
         assert len(np.unique(views, axis=0)) == 6
-    assert len(np.unique(np.reshape(list(seeds.values()), [-1, 2]), axis=0)) == 60
+    assert len(np.unique(np.reshape(list(drawn.values()), [-1, 2]), axis=0)) == 60
 
 
 @pytest.mark.parametrize("start", [1, 3, 6])
@@ -109,23 +110,40 @@ def test_without_determinism_each_video_still_has_its_views(shards, epochs):
             np.testing.assert_array_equal(ours[label], theirs[label])
 
 
+@pytest.mark.parametrize("threads", [1, 8])
+def test_neither_shards_nor_threads_nor_buffer_change_a_video(tmp_path, epochs, threads):
+    shards = tiny.write(tmp_path, *[1] * 9, 1)
+    options = tf.data.Options()
+    options.threading.private_threadpool_size = threads
+    batches = _TWO_VIEWS(shards, global_batch_size=2, shuffle_buffer=1).with_options(options)
+    batches = _take(batches, 15)
+    assert _labels(batches)[:10].tolist() != _labels(epochs)[:10].tolist()
+    for name in ("views", "seeds"):
+        ours, theirs = tiny.by_label(batches, name), tiny.by_label(epochs, name)
+        for label in range(10):
+            np.testing.assert_array_equal(ours[label], theirs[label])
+
+
 @pytest.mark.parametrize("hosts", [2, 3, 4])
 def test_hosts_share_the_videos_and_see_the_same_views(shards, epochs, hosts):
     """Three shards: up to three hosts take whole ones, four take every fourth record."""
-    alone = tiny.by_label(epochs, "views")
-    seen = {}
+    seen = {"views": {}, "seeds": {}}
     for host in range(hosts):
         own = order.host_shards(shards, host=host, num_hosts=hosts)
         count = sum(shard.count for shard in own)
         context = _host(host, hosts)
         batches = _TWO_VIEWS(shards, global_batch_size=hosts, input_context=context)
-        rows = tiny.by_label(_take(batches, count), "views")
-        assert len(rows) == count
-        assert not set(rows) & set(seen)
-        seen |= rows
-    assert sorted(seen) == list(range(10))
-    for label, (views,) in seen.items():
-        np.testing.assert_array_equal(views, alone[label][0])
+        batches = _take(batches, count)
+        for name, before in seen.items():
+            rows = tiny.by_label(batches, name)
+            assert len(rows) == count
+            assert not set(rows) & set(before)
+            before |= rows
+    for name, rows in seen.items():
+        alone = tiny.by_label(epochs, name)
+        assert sorted(rows) == list(range(10))
+        for label, (row,) in rows.items():
+            np.testing.assert_array_equal(row, alone[label][0])
 
 
 def test_records_are_shared_evenly_among_more_hosts_than_shards(shards):
@@ -138,6 +156,104 @@ def test_a_host_resumes_where_it_was(shards):
     make = functools.partial(_TRAIN, shards, global_batch_size=4, input_context=context)
     # Two replicas a host: a step takes two batches.
     _equal(_take(make(start_step=4), 4), _take(make(), 12)[8:])
+
+
+def _views(batch, augmentation):
+    """The two views of a batch as the backbone gets them."""
+    return np.stack(
+        [
+            photometric.photometric(
+                batch["views"][:, view],
+                batch["seeds"][:, view],
+                view=view,
+                augmentation=augmentation,
+            )
+            for view in (0, 1)
+        ],
+        axis=1,
+    )
+
+
+@pytest.mark.parametrize(
+    "augmentation",
+    [
+        augment.published(),
+        # What rarely meets in it: blur and solarisation of one view.
+        augment.Augmentation(blur_probabilities=(1.0, 1.0), solarize_probabilities=(0.0, 1.0)),
+    ],
+    ids=["as_published", "all_in_the_second_view"],
+)
+def test_views_are_the_published_given_the_same_draws(tmp_path, augmentation):
+    """From JPEGs to what the backbone gets; the last video is shorter than a clip."""
+    clip = {"num_frames": 4, "temporal_stride": 2, "crop_size": 64}
+    videos = [tiny.jpegs(6 + 3 * n, height=90, width=120, seed=n) for n in range(8)]
+    videos.append(tiny.jpegs(5, height=90, width=120, seed=8))
+    changes = {f"video_{n}": frames for n, frames in enumerate(videos)}
+    shards = tiny.write(tmp_path, 9, **changes)
+    (batch,) = _take(_TWO_VIEWS(shards, global_batch_size=9, **clip), 1)
+    ours = tiny.by_label([{**batch, "both": tf.constant(_views(batch, augmentation))}], "both")
+    keys = tiny.by_label([batch], "example_key")
+    for label, encoded in enumerate(videos):
+        drawn = seeds.example_seeds(5, example_key=keys[label][0], epoch=0, count=5)
+        theirs = published.two_views(encoded, drawn, augmentation=augmentation, **clip)
+        np.testing.assert_allclose(ours[label][0], theirs, rtol=0, atol=1e-3 + 1 / 255)
+
+
+@pytest.mark.parametrize("consistent", [True, False])
+def test_a_still_video_stays_still_unless_frames_are_augmented_independently(tmp_path, consistent):
+    augmentation = augment.Augmentation(temporally_consistent=consistent)
+    still = {f"video_{n}": tiny.jpegs(1, seed=n) * 9 for n in range(6)}
+    shards = tiny.write(tmp_path, 6, **still)
+    (batch,) = _take(_TWO_VIEWS(shards, global_batch_size=6, augmentation=augmentation), 1)
+    for views, tolerance in ((batch["views"].numpy(), 0), (_views(batch, augmentation), 1e-6)):
+        moving = np.ptp(views.astype(np.float32), axis=2).max(axis=(2, 3, 4)) > tolerance
+        assert moving.shape == (6, 2)
+        assert not moving.any() if consistent else moving.all()
+
+
+def _rulers(count, side=40):
+    """Frames that tell where they are from: red grows downwards, green rightwards, blue in time."""
+    ramp = np.linspace(0, 255, side)
+    frames = np.zeros([count, side, side, 3])
+    frames[..., 2], frames[..., 1] = ramp[:, np.newaxis], ramp
+    frames[..., 0] = 250 * np.arange(count).reshape([-1, 1, 1]) / (count - 1)
+    options = [cv2.IMWRITE_JPEG_QUALITY, 100, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, 0x111111]
+    return [
+        cv2.imencode(".jpg", frame.round().astype(np.uint8), options)[1].tobytes()
+        for frame in frames
+    ]
+
+
+def test_what_is_drawn_for_batches_follows_the_formulas_independently(tmp_path):
+    """Read off the pixels: where in time and space each view is from, and whether flipped."""
+    frames, count = _rulers(8), 1500
+    shards = tiny.write(tmp_path, 60, **{f"video_{n}": frames for n in range(60)})
+    clip = {"num_frames": 2, "temporal_stride": 1}
+    batches = _take(_TWO_VIEWS(shards, global_batch_size=60, **clip), count // 60)
+    views = np.concatenate([batch["views"] for batch in batches]).astype(np.float32)
+    starts = np.round(views[:, :, 0, ..., 2].mean(axis=(2, 3)) * 7 / 250).astype(int)
+    interval = np.arange(7)
+    expected = ((1 - interval / 7) ** 2 - (1 - (interval + 1) / 7) ** 2) * count
+    distributions.assert_counts(np.bincount(abs(starts[:, 0] - starts[:, 1])), expected)
+    distributions.assert_share(np.diff(starts)[np.diff(starts) != 0] > 0, 0.5)
+    rows, columns = views[:, :, 0, :, 4, 0], views[:, :, 0, 4, :, 1]
+    flips = columns[..., -1] < columns[..., 0]
+    distributions.assert_share(flips, 0.5)
+    places = [rows.mean(-1), np.ptp(rows, -1), columns.mean(-1), np.ptp(columns, -1), flips]
+    first, second = np.stack(places, axis=-1).transpose([1, 0, 2])
+    colors = np.concatenate([batch["seeds"] for batch in batches])
+    looks = [_amounts(colors[:, view], view) for view in (0, 1)]
+    distributions.assert_uncorrelated(starts.min(axis=1), first, second, *looks)
+
+
+def _amounts(drawn, view):
+    """The factors of the jitter, and σ, that are drawn for seeds."""
+
+    def draw(seed):
+        look = photometric.draw(seed, view=view, augmentation=augment.published())
+        return tf.concat([look.amounts, [look.sigma]], axis=0)
+
+    return tf.function(lambda: tf.map_fn(draw, drawn, fn_output_signature=tf.float32))().numpy()
 
 
 def test_short_videos(tmp_path):

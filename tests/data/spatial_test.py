@@ -8,7 +8,7 @@ from absl.testing import parameterized
 from official.vision.ops import preprocess_ops_3d as published
 
 from official_cvrl.data import augment, decode, spatial
-from tests.data import shards
+from tests.data import distributions, shards
 
 _AUGMENTATION = augment.crop_flip_only()
 
@@ -77,8 +77,24 @@ class DrawTest(tf.test.TestCase, parameterized.TestCase):
         ):
             distance, limit = _two_sample_distance(measure(windows), measure(theirs))
             self.assertLess(distance, limit)
-        self.assertBetween(flips.mean(), 0.5 - 2 / np.sqrt(count), 0.5 + 2 / np.sqrt(count))
-        self.assertLess(np.abs(np.corrcoef(windows.T, flips)[4, :4]).max(), 4 / np.sqrt(count))
+        distributions.assert_share(flips, 0.5)
+        distributions.assert_uncorrelated(windows, flips)
+
+    def test_windows_follow_their_formula(self):
+        """In a square, where no window of these aspects has to be drawn again."""
+        side = 3000
+        windows, _ = _draw_all(tf.constant([side, side]), 4000, _AUGMENTATION)
+        top, left, height, width = windows.T
+        aspect = width / height
+        distributions.assert_uniform(np.clip(aspect, 0.5, 2.0), 0.5, 2.0)
+        least, most = side * np.sqrt(0.3 / aspect), side * np.minimum(1, 1 / aspect)
+        distributions.assert_uniform(np.clip((height - least) / (most - least), 0, 1))
+        for start, extent in ((top, height), (left, width)):
+            free = extent < side
+            distributions.assert_uniform((start[free] + 0.5) / (side - extent[free]))
+        distributions.assert_uncorrelated(
+            aspect, (height - least) / (most - least), top / (side + 1 - height)
+        )
 
     def test_ranges_are_those_of_the_augmentation(self):
         narrow = augment.Augmentation(

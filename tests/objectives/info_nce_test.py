@@ -1,9 +1,10 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
-"""InfoNCE against an independent NumPy oracle, and across replicas."""
+"""InfoNCE against an independent NumPy oracle, the published loss, and across replicas."""
 
 import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
+from official.projects.video_ssl.losses import losses as published
 
 from official_cvrl.objectives import info_nce
 from tests import replicas
@@ -41,6 +42,27 @@ def _projections(count=6, dim=5, seed=0):
     return a, a + generator.normal(size=[count, dim])
 
 
+def _oracle_gradients(a, b, temperature, symmetric):
+    """The derivative of equation 1 by hand: all 2N clips as rows of one softmax."""
+    count, lengths = len(a), np.linalg.norm(np.concatenate([a, b]), axis=1, keepdims=True)
+    clips = np.concatenate([a, b]) / lengths
+    terms = np.exp(clips @ clips.T / temperature) * (1 - np.eye(2 * count))
+    positives = np.roll(np.eye(2 * count), count, axis=1)
+    by_logit = (terms / terms.sum(axis=1, keepdims=True) - positives) / count
+    by_logit[count:] *= symmetric
+    by_clip = (by_logit + by_logit.T) @ clips / temperature
+    along = np.sum(by_clip * clips, axis=1, keepdims=True)
+    return np.split((by_clip - along * clips) / lengths, 2)
+
+
+def _with_gradients(a, b, **arguments):
+    pair = tf.constant(a), tf.constant(b)
+    with tf.GradientTape() as tape:
+        tape.watch(pair)
+        outputs = info_nce.info_nce_loss(*pair, **arguments)
+    return outputs, tape.gradient(outputs.loss, pair)
+
+
 class InfoNceTest(tf.test.TestCase, parameterized.TestCase):
     @parameterized.product(temperature=(0.1, 0.5), symmetric=(True, False))
     def test_equals_the_numpy_oracle(self, temperature, symmetric):
@@ -51,19 +73,55 @@ class InfoNceTest(tf.test.TestCase, parameterized.TestCase):
         expected = _oracle(a, b, temperature, symmetric)
         self.assertAllClose(tuple(outputs), expected, rtol=1e-12)
 
-    def test_gradient_equals_finite_differences_of_the_oracle(self):
+    @parameterized.product(temperature=(0.1, 0.5), symmetric=(True, False))
+    def test_gradients_equal_the_numpy_oracles(self, temperature, symmetric):
+        a, b = _projections()
+        _, gradients = _with_gradients(a, b, temperature=temperature, symmetric=symmetric)
+        expected = _oracle_gradients(a, b, temperature, symmetric)
+        self.assertAllClose(gradients, expected, rtol=1e-10, atol=1e-12)
+
+    @parameterized.parameters(True, False)
+    def test_gradients_equal_finite_differences_of_the_oracle(self, symmetric):
         a, b = _projections(count=3, dim=4)
-        with tf.GradientTape() as tape:
-            variable = tf.Variable(a)
-            loss = info_nce.info_nce_loss(variable, tf.constant(b)).loss
-        gradient = tape.gradient(loss, variable)
-        numeric = np.zeros_like(a)
-        for index in np.ndindex(a.shape):
-            step = np.zeros_like(a)
+        _, gradients = _with_gradients(a, b, symmetric=symmetric)
+        pair = np.stack([a, b])
+        numeric = np.zeros_like(pair)
+        for index in np.ndindex(pair.shape):
+            step = np.zeros_like(pair)
             step[index] = 1e-6
-            difference = _oracle(a + step, b, 0.1, True)[0] - _oracle(a - step, b, 0.1, True)[0]
-            numeric[index] = difference / 2e-6
-        self.assertAllClose(gradient, numeric, rtol=1e-5, atol=1e-6)
+            ends = [_oracle(*(pair + sign * step), 0.1, symmetric)[0] for sign in (1, -1)]
+            numeric[index] = (ends[0] - ends[1]) / 2e-6
+        self.assertAllClose(tf.stack(gradients), numeric, rtol=1e-5, atol=1e-6)
+
+    def test_two_directions_are_summed_by_default(self):
+        a, b = _projections()
+        both = info_nce.info_nce_loss(tf.constant(a), tf.constant(b)).loss
+        one = info_nce.info_nce_loss(tf.constant(a), tf.constant(b), symmetric=False).loss
+        other = info_nce.info_nce_loss(tf.constant(b), tf.constant(a), symmetric=False).loss
+        self.assertNotAllClose(one, other, rtol=1e-3)
+        self.assertAllClose(both, one + other, rtol=1e-12)
+
+    def test_equals_the_published_loss_metrics_and_gradients(self):
+        a, b = (part.astype(np.float32) for part in _projections(count=16, dim=12))
+        model = tf.Module()
+        model.kernel = tf.Variable([3.0], name="kernel")
+        hidden = tf.constant(np.concatenate([a, b]))
+        with tf.GradientTape() as tape:
+            tape.watch(hidden)
+            theirs = published.contrastive_loss(hidden, 1, True, 0.1, model, 0.0)
+        ours, gradients = _with_gradients(a, b)
+        self.assertAllClose(ours.loss, theirs["contrastive_loss"], rtol=1e-6)
+        self.assertAllClose(ours.accuracy, theirs["contrast_acc"], rtol=1e-6)
+        self.assertAllClose(ours.entropy, theirs["contrast_entropy"], rtol=1e-5)
+        self.assertBetween(float(ours.accuracy), 0.1, 0.95)
+        expected = tape.gradient(theirs["contrastive_loss"], hidden)
+        self.assertAllClose(tf.concat(gradients, axis=0), expected, rtol=1e-4, atol=1e-6)
+
+    def test_entropy_of_the_second_views_by_hand(self):
+        """Equally near candidates: the logarithm of their number."""
+        a = tf.eye(5)[:4]
+        b = tf.tile(tf.eye(5)[4:], [4, 1])
+        self.assertAllClose(info_nce.info_nce_loss(a, b).entropy, np.log(4), rtol=1e-6)
 
     def test_accuracy_counts_the_anchors_that_find_their_video(self):
         a = tf.eye(4)

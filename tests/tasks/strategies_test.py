@@ -72,11 +72,7 @@ def test_two_workers(tmp_path, one_device):
 
 def test_compiled_as_for_tpus(tmp_path, one_device):
     found = _update(tmp_path, strategy="one_device", xla=True)
-    # Colours are float32 in any precision and XLA rounds their last bit otherwise; five updates at
-    # a large learning rate make more of it.
-    _assert_same(found, one_device, 1e-2)
-    losses = [f"step_{step}_loss" for step in range(5)]
-    _assert_same({k: found[k] for k in losses}, {k: one_device[k] for k in losses}, 1e-5)
+    _assert_same(found, one_device, 1e-9)
 
 
 def test_two_workers_in_chunks(tmp_path):
