@@ -25,13 +25,16 @@ _DATA_DIR = flags.DEFINE_string(
     "data_dir", "", "Folder of shards made by tfrecords_tools.convert. Default: embedded data."
 )
 
-
+# What leaves the run's numbers what they are.
 _MAY_CHANGE_IN_A_RUN = (
     "TRAIN_STEPS",
     "trainer.Loop.",
     "experiment.run.mode",
     "experiment.run.model_dir",
     "experiment.run.data_dir",
+    "resnet_3d.ResNet3D.recompute",
+    "runtime.Runtime.strategy",
+    "runtime.Runtime.tpu",
 )
 
 

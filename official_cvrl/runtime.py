@@ -2,6 +2,7 @@
 """What a run stands on: the distribution strategy, the precision, the seeds."""
 
 import dataclasses
+import os
 
 import tensorflow as tf
 
@@ -16,8 +17,8 @@ class Runtime:
     """How a run uses the machine.
 
     Attributes:
-        strategy: "auto" takes a mirrored strategy over all GPUs where there are several, else one
-            device. "mirrored" uses every GPU, or every logical CPU device where there is none.
+        strategy: "auto" takes what is there: the TPU that TPU_NAME names, the workers of TF_CONFIG,
+            a mirrored strategy over all GPUs where there are several, else one device. "mirrored" uses every GPU, or every logical CPU device where there is none.
             "multi_worker_mirrored" reads TF_CONFIG; "tpu" connects to `tpu`.
         precision: "float32", "mixed_bfloat16", "mixed_float16" (with loss scaling) or "float64".
         tpu: name or grpc:// address of the TPU; "" for the one of this host.
@@ -51,14 +52,25 @@ class Runtime:
         tf.keras.mixed_precision.set_global_policy(self.precision)
         return self._make_strategy()
 
+    def chosen(self) -> str:
+        """Returns the strategy's name, "auto" resolved as far as the environment tells."""
+        if self.strategy != "auto":
+            return self.strategy
+        if self.tpu or os.environ.get("TPU_NAME"):
+            return "tpu"
+        cluster = tf.distribute.cluster_resolver.TFConfigClusterResolver().cluster_spec().as_dict()
+        several = sum(len(cluster.get(job, ())) for job in ("chief", "worker")) > 1
+        return "multi_worker_mirrored" if several else "auto"
+
     def _make_strategy(self):
-        if self.strategy == "multi_worker_mirrored":
+        chosen = self.chosen()
+        if chosen == "multi_worker_mirrored":
             # Before devices are listed: that starts them, and then no other worker can join.
             return tf.distribute.MultiWorkerMirroredStrategy()
-        if self.strategy == "tpu":
+        if chosen == "tpu":
             return _tpu_strategy(self.tpu)
         gpus = tf.config.list_logical_devices("GPU")
-        if self.strategy == "mirrored" or (self.strategy == "auto" and len(gpus) > 1):
+        if chosen == "mirrored" or (chosen == "auto" and len(gpus) > 1):
             devices = gpus or tf.config.list_logical_devices("CPU")
             return tf.distribute.MirroredStrategy([device.name for device in devices])
         return tf.distribute.OneDeviceStrategy("/gpu:0" if gpus else "/cpu:0")

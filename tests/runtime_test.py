@@ -4,6 +4,7 @@
 import os
 import subprocess
 import sys
+from unittest import mock
 
 import tensorflow as tf
 from absl.testing import parameterized
@@ -42,6 +43,17 @@ class RuntimeTest(tf.test.TestCase, parameterized.TestCase):
         )
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(done.stdout.split(), ["CollectiveAllReduceStrategy", "1"])
+
+    def test_auto_takes_what_the_environment_names(self):
+        auto = runtime.Runtime()
+        self.assertEqual(auto.chosen(), "auto")
+        self.assertEqual(runtime.Runtime(tpu="grpc://10.0.0.1:8470").chosen(), "tpu")
+        with mock.patch.dict(os.environ, TPU_NAME="local"):
+            self.assertEqual(auto.chosen(), "tpu")
+            self.assertEqual(runtime.Runtime(strategy="mirrored").chosen(), "mirrored")
+        for num_workers, expected in ((1, "auto"), (2, "multi_worker_mirrored")):
+            with mock.patch.dict(os.environ, cluster.environments(num_workers)[0]):
+                self.assertEqual(auto.chosen(), expected)
 
     def test_precision_becomes_the_policy(self):
         runtime.Runtime(precision="mixed_bfloat16").start(seed=0)

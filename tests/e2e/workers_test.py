@@ -10,7 +10,7 @@ import sys
 from tests import cluster
 from tests.e2e import conftest
 
-_PARAMS = ("TRAIN_STEPS = 60", "runtime.Runtime.strategy = 'multi_worker_mirrored'")
+_PARAMS = ("TRAIN_STEPS = 60",)
 
 
 def _start(run, records):
