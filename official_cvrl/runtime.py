@@ -18,7 +18,8 @@ class Runtime:
 
     Attributes:
         strategy: "auto" takes what is there: the TPU that TPU_NAME names, the workers of TF_CONFIG,
-            a mirrored strategy over all GPUs where there are several, else one device. "mirrored" uses every GPU, or every logical CPU device where there is none.
+            a mirrored strategy over all GPUs where there are several, else one device. "mirrored"
+            uses every GPU, or every logical CPU device where there is none.
             "multi_worker_mirrored" reads TF_CONFIG; "tpu" connects to `tpu`.
         precision: "float32", "mixed_bfloat16", "mixed_float16" (with loss scaling) or "float64".
         tpu: name or grpc:// address of the TPU; "" for the one of this host.
