@@ -4,7 +4,6 @@
     python -m benchmarks.input_pipeline --output=DIR --data_dir=SHARDS
 
 SHARDS is what `tfrecords_tools.convert` made, of real videos if the numbers are to mean something.
-While it is one pipeline's turn the others are idle: their buffers are full.
 """
 
 from absl import app, flags

@@ -2,14 +2,15 @@
 """Measures contenders in turn, each in a process of its own that stays warm between its turns.
 
 What else the machine does hits neighbouring turns alike, so ratios within a round hold where
-absolute numbers do not. Nothing but the standard library: a contender may run in an environment of
-its own.
+absolute numbers do not. Who has no turn is stopped: an input pipeline would fill its buffers.
+Nothing but the standard library: a contender may run in an environment of its own.
 """
 
 import dataclasses
 import json
 import os
 import pathlib
+import signal
 import statistics
 import subprocess
 import sys
@@ -82,11 +83,13 @@ class _Worker:
         self._answer()
 
     def measure(self):
+        self._process.send_signal(signal.SIGCONT)
         self._process.stdin.write("\n")
         self._process.stdin.flush()
         return self._answer()
 
     def close(self):
+        self._process.send_signal(signal.SIGCONT)
         self._process.stdin.close()
         self._process.wait()
 
@@ -94,6 +97,7 @@ class _Worker:
         line = self._process.stdout.readline()
         if not line:
             raise RuntimeError(f"{self.name} ended with code {self._process.wait()}.")
+        self._process.send_signal(signal.SIGSTOP)
         return json.loads(line)
 
 
