@@ -107,6 +107,10 @@ def _check_example(example: records.Example, label_names: Sequence[str]) -> Iter
     for label in example.labels:
         if label_names and not 0 <= label < len(label_names):
             yield f"label {label} is not in {manifest.LABELS_NAME} (0 to {len(label_names) - 1})"
+    persons = example.key_frame.boxes if example.key_frame else ()
+    for label in {label for person in persons for label in person.labels}:
+        if label_names and not 0 <= label < len(label_names):
+            yield f"a person's label {label} is not in {manifest.LABELS_NAME}"
     for index, frame in enumerate(example.frames):
         fault = _check_frame(frame, example)
         if fault:

@@ -4,17 +4,14 @@
 from __future__ import annotations
 
 import argparse
-import collections
 import os
 import sys
 import time
 from collections.abc import Sequence
 
-import tqdm
-
 from official_cvrl import errors, filesystems, manifest
-from tfrecords_tools import annotations as annotation_files
-from tfrecords_tools import engines, plan, results, summary, video
+from tfrecords_tools import conversion, engines, plan, sources, subsets, summary, video
+from tfrecords_tools.datasets import ava
 
 _DESCRIPTION = """\
 Converts videos to TFRecord shards of JPEG frames.
@@ -27,12 +24,26 @@ examples:
         --test_fraction=0.2
   videos without labels, wherever they are below a folder:
     python -m tfrecords_tools.convert --dataset=folder --unlabelled --videos=DIR --output=MY_RECORDS
-  a table with the columns path and optionally start, end (seconds), label and split:
+  a table with the columns path and optionally start, end (seconds), label (several: dog|barking)
+  and split:
     python -m tfrecords_tools.convert --dataset=csv --videos=DIR --annotations=TABLE.csv \\
         --output=MY_RECORDS
-  UCF-101 with the official split files, both parts of its first split:
+  Kinetics-400, -600 or -700 with an official csv file (or a folder of them); videos are found by
+  their names, ID_000036_000046 or ID, in class folders or not, and whole ones are cut by time:
+    python -m tfrecords_tools.convert --dataset=kinetics --videos=K400 \\
+        --annotations=kinetics-400_train.csv --version=400 --output=K400_RECORDS
+  a balanced hundredth of it, the same on every machine:
+    python -m tfrecords_tools.convert --dataset=kinetics --videos=K400 \\
+        --annotations=kinetics-400_train.csv --version=400 --subset=0.01 --output=K400_1_PERCENT
+  UCF-101 or HMDB-51 with the official split files, both parts of the first split:
     python -m tfrecords_tools.convert --dataset=ucf101 --videos=UCF-101 \\
         --annotations=ucfTrainTestlist --fold=1 --output=UCF_RECORDS
+    python -m tfrecords_tools.convert --dataset=hmdb51 --videos=HMDB51 \\
+        --annotations=testTrainMulti_7030_splits --fold=1 --output=HMDB_RECORDS
+  AVA: a clip around each key frame, with the ground-truth boxes and those of a detector; the folder
+  of annotations holds ava_train_v2.2.csv, ava_train_excluded_timestamps_v2.2.csv, the same for val:
+    python -m tfrecords_tools.convert --dataset=ava --videos=FILMS --annotations=ava_v2.2 \\
+        --detected_boxes=ava_val_boxes.csv --split=val --output=AVA_RECORDS
 """
 
 _AFTERWORD = """\
@@ -52,9 +63,15 @@ def convert(
     output: str | os.PathLike[str],
     annotations: str | os.PathLike[str] | None = None,
     split: str | None = None,
-    fold: int = 1,
+    fold: int | None = None,
+    version: str | None = None,
     test_fraction: float = 0.0,
+    subset: float | None = None,
+    subset_seed: int = 0,
     unlabelled: bool = False,
+    detected_boxes: str | os.PathLike[str] | None = None,
+    clip_seconds: float | None = None,
+    film_start: float | None = None,
     num_shards: int | None = None,
     short_side: int = video.Settings.short_side,
     quality: int = video.Settings.quality,
@@ -69,14 +86,20 @@ def convert(
     `if __name__ == "__main__":`.
 
     Args:
-      dataset: `folder`, `csv` or `ucf101`.
+      dataset: `folder`, `csv`, `kinetics`, `ucf101`, `hmdb51` or `ava`.
       videos: the folder of the videos.
       output: the folder of the shards; made if it is not there.
-      annotations: the table of `csv`, the folder of the official split files of `ucf101`.
+      annotations: the table of `csv`; the official files of the others, or their folder.
       split: what to call the split, or which one to take; None for all, or `train`.
-      fold: which official split of UCF-101, 1 to 3.
+      fold: which official split of UCF-101 or HMDB-51, 1 to 3; None for 1.
+      version: of Kinetics, `400`, `600` or `700`; of AVA, `2.2` or `2.1`.
       test_fraction: share of each class to hold out as split `test`; 0 for none.
+      subset: share of each class to keep of split `train`, or of the only split; None for all.
+      subset_seed: which videos a subset keeps.
       unlabelled: for `folder`, take folders for mere folders, not classes.
+      detected_boxes: for `ava`, a csv file of the boxes that a detector drew.
+      clip_seconds: for `ava`, how long a clip around a key frame is; None for 3.
+      film_start: for `ava`, which second of the film a file begins with; None for 0.
       num_shards: per split; None for one per 64 videos, but 8 where there are 32 or more.
       short_side: of the frames, in pixels; no video is enlarged.
       quality: of the JPEGs, 1 to 100.
@@ -95,11 +118,29 @@ def convert(
     )
     workers = engines.available_cores() if workers is None else workers
     _check_numbers(settings, num_shards=num_shards, workers=workers)
-    found = _read_annotations(
-        dataset, videos=videos, table=annotations, split=split, fold=fold, unlabelled=unlabelled
+    if dataset == "ava" and short_side < ava.LEAST_SHORT_SIDE:
+        raise errors.UserError(
+            f"--short_side={short_side}: persons in AVA are small; give {ava.LEAST_SHORT_SIDE}, at "
+            "which models are tested, or more."
+        )
+    found = sources.read(
+        dataset,
+        videos=videos,
+        table=annotations,
+        split=split,
+        unlabelled=unlabelled,
+        options={
+            "fold": fold,
+            "version": version,
+            "detected_boxes": detected_boxes,
+            "clip_seconds": clip_seconds,
+            "film_start": film_start,
+        },
     )
     if test_fraction:
-        found = annotation_files.hold_out(found, fraction=test_fraction)
+        found = subsets.hold_out(found, fraction=test_fraction)
+    if subset is not None:
+        found = subsets.keep_share(found, fraction=subset, seed=subset_seed)
     _prepare_output(output, videos=videos)
     label_names = _label_map(output, found.label_names)
     try:
@@ -112,11 +153,13 @@ def convert(
                 dataset_name=dataset,
                 settings=settings,
                 num_shards=num_shards,
+                choices=found.settings,
             )
             for name, one_split in found.splits.items()
         ]
-        written = _write_missing(plans, output, workers=workers, quiet=quiet)
-        splits = _finish(plans, written, output, label_names=label_names)
+        splits = conversion.carry_out(
+            plans, output, label_names=label_names, workers=workers, quiet=quiet
+        )
     except OSError as error:
         raise errors.UserError(f"--output={output}: cannot be written: {error}.") from error
     return summary.Summary(os.fspath(output), splits, label_names, time.monotonic() - started)
@@ -136,24 +179,6 @@ def _check_numbers(settings: video.Settings, *, num_shards: int | None, workers:
         raise errors.UserError(f"--num_shards={num_shards} must be 1 to 99999.")
     if workers < 1:
         raise errors.UserError(f"--workers={workers} must be at least 1.")
-
-
-def _read_annotations(
-    dataset: str, *, videos, table, split: str | None, fold: int, unlabelled: bool
-) -> annotation_files.Annotations:
-    if dataset not in annotation_files.DATASETS:
-        known = ", ".join(annotation_files.DATASETS)
-        raise errors.UserError(f"--dataset={dataset} is not one of {known}.")
-    if split is not None and (not split or "/" in split):
-        raise errors.UserError(f"--split={split!r} cannot be part of a file name.")
-    if dataset == "folder":
-        return annotation_files.read_folder(videos, split=split, unlabelled=unlabelled)
-    if table is None:
-        what = {"csv": "the table", "ucf101": "the folder of the official split files"}[dataset]
-        raise errors.UserError(f"--dataset={dataset} needs --annotations={what}.")
-    if dataset == "csv":
-        return annotation_files.read_csv(table, videos=videos, split=split)
-    return annotation_files.read_ucf101(table, videos=videos, split=split, fold=fold)
 
 
 def _prepare_output(output, *, videos) -> None:
@@ -183,96 +208,6 @@ def _label_map(output, label_names: Sequence[str]) -> tuple[str, ...]:
     return there or tuple(label_names)
 
 
-def _write_missing(
-    plans: Sequence[plan.SplitPlan], output, *, workers: int, quiet: bool
-) -> dict[str, results.ShardResult]:
-    for one in plans:
-        plan.note_settings(output, one)
-    specs = [spec for one in plans for spec in one.missing]
-    total = sum(len(spec.clips) for one in plans for spec in one.specs)
-    missing = sum(len(spec.clips) for spec in specs)
-    with tqdm.tqdm(
-        total=total,
-        initial=total - missing,
-        desc="converting",
-        unit=" videos",
-        dynamic_ncols=True,
-        disable=True if quiet else None,  # None: only where a person sees it.
-    ) as bar:
-        done = engines.run_local(specs, workers=workers, on_clips=bar.update) if specs else []
-    return {result.name: result for result in done}
-
-
-def _finish(
-    plans: Sequence[plan.SplitPlan], written, output, *, label_names: Sequence[str]
-) -> tuple[summary.SplitSummary, ...]:
-    shards = {one.name: [{**one.done, **written}[spec.name] for spec in one.specs] for one in plans}
-    reports = {one.name: _report(one, shards[one.name]) for one in plans}
-    for name, videos in reports.items():
-        results.write_report(output, split=name, videos=videos)
-    if not any(shard.num_examples for of_split in shards.values() for shard in of_split):
-        for one in plans:
-            plan.forget(output, one, shards_too=True)
-        raise errors.UserError(_nothing_converted(output, reports))
-    if label_names:
-        manifest.write_labels(output, label_names)
-    for one in plans:
-        entry = _manifest_entry(one, shards[one.name], reports[one.name])
-        manifest.write_split(output, split=one.name, entry=entry)
-        plan.forget(output, one)
-    return tuple(
-        summary.SplitSummary(
-            name=one.name,
-            num_converted=sum(shard.num_examples for shard in shards[one.name]),
-            num_frames=sum(each.num_frames for each in reports[one.name]),
-            num_shards=len(shards[one.name]),
-            num_kept=len(one.done),
-            bytes=sum(shard.bytes for shard in shards[one.name]),
-            faults=tuple(each for each in reports[one.name] if each.status != results.CONVERTED),
-        )
-        for one in plans
-    )
-
-
-def _report(
-    one: plan.SplitPlan, shards: Sequence[results.ShardResult]
-) -> list[results.VideoResult]:
-    refused = [
-        results.VideoResult(
-            path=each.data_path,
-            example_id="",
-            status=results.FAILED if each.fault else results.SKIPPED,
-            reason=each.reason,
-        )
-        for each in one.refused
-    ]
-    return [each for shard in shards for each in shard.videos] + refused
-
-
-def _nothing_converted(output, reports: dict[str, list[results.VideoResult]]) -> str:
-    videos = [one for report in reports.values() for one in report]
-    first = "; ".join(f"{one.path}: {one.reason}" for one in videos[:3])
-    return (
-        f"none of the {len(videos)} videos could be converted ({first}"
-        f"{'; …' if len(videos) > 3 else ''}). All reasons are in "
-        f"{', '.join(os.fspath(results.report_path(output, name)) for name in reports)}."
-    )
-
-
-def _manifest_entry(one: plan.SplitPlan, shards, videos) -> dict:
-    return {
-        "settings": dict(one.settings),
-        "num_videos": len(videos),
-        "num_examples": sum(shard.num_examples for shard in shards),
-        "num_frames": sum(each.num_frames for each in videos),
-        "status": dict(sorted(collections.Counter(each.status for each in videos).items())),
-        "shards": [
-            {key: getattr(shard, key) for key in ("name", "num_examples", "bytes", "sha256")}
-            for shard in shards
-        ],
-    }
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m tfrecords_tools.convert",
@@ -282,18 +217,62 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("--dataset", required=True, choices=annotation_files.DATASETS)
+    add("--dataset", required=True, choices=sources.DATASETS)
     add("--videos", required=True, metavar="DIR", help="folder of the videos")
     add("--output", required=True, metavar="DIR", help="folder for the shards")
-    add("--annotations", metavar="PATH", help="csv: the table; ucf101: folder of the split files")
+    add(
+        "--annotations",
+        metavar="PATH",
+        help="csv: the table; kinetics: the official csv file, or a folder of them; ucf101, "
+        "hmdb51: folder of the official split files; ava: folder of the official csv files",
+    )
     add("--split", metavar="NAME", help="what to call the split, or which to take (default: all)")
-    add("--fold", type=int, default=1, help="ucf101: official split 1, 2 or 3 (default: 1)")
+    add("--fold", type=int, help="ucf101, hmdb51: official split 1, 2 or 3 (default: 1)")
+    add(
+        "--version",
+        help="kinetics: 400, 600 or 700, whose labels are then in the label map, all and no other "
+        "(default: the labels that occur, sorted); ava: 2.2 (default) or 2.1",
+    )
     add(
         "--test_fraction",
         type=float,
         default=0.0,
         metavar="F",
         help="hold this share of each class out as split test, chosen by name (default: none)",
+    )
+    add(
+        "--subset",
+        type=float,
+        metavar="F",
+        help="keep this share of each class, at least one video, of split train (or of the one "
+        "that --split names); the same videos everywhere, and 0.01 lies within 0.1",
+    )
+    add(
+        "--subset_seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="which videos --subset keeps: another number, others (default: %(default)s)",
+    )
+    add(
+        "--detected_boxes",
+        metavar="CSV",
+        help="ava: rows of film,seconds,x1,y1,x2,y2,score (or an action before the score), to be "
+        "put beside the ground truth",
+    )
+    add(
+        "--clip_seconds",
+        type=float,
+        metavar="S",
+        help=f"ava: length of the clip around a key frame (default: {ava.CLIP_SECONDS:g}, for 32 "
+        "frames at stride 2)",
+    )
+    add(
+        "--film_start",
+        type=float,
+        metavar="S",
+        help="ava: which second of the film the files begin with; 900 for the usual 15-minute cuts "
+        "(default: 0, whole films)",
     )
     add("--unlabelled", action="store_true", help="folder: folders are mere folders, not classes")
     add("--num_shards", type=int, metavar="N", help="per split (default: 1 per 64 videos, or 8)")

@@ -7,6 +7,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import types
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -76,8 +77,11 @@ def plan_split(
     dataset_name: str,
     settings: video.Settings,
     num_shards: int | None,
+    choices: Mapping[str, Any] = types.MappingProxyType({}),
 ) -> SplitPlan:
     """Lays out the shards of a split and finds out what is done.
+
+    `choices` are the settings that come with the annotations.
 
     Raises:
       UserError: the output folder holds this split with other settings or other videos.
@@ -87,6 +91,7 @@ def plan_split(
     count = num_shards or _default_num_shards(len(clips))
     stated = {
         "dataset": dataset_name,
+        **choices,
         **dataclasses.asdict(settings),
         "num_shards": count,
         "videos": len(clips),
@@ -118,9 +123,13 @@ def _slice(clips: Sequence, *, index: int, count: int) -> Sequence:
 
 
 def _digest(clips: Sequence[annotations.Clip], label_names: Sequence[str]) -> str:
-    described = [[clip.example_id, *clip.labels] for clip in clips]
+    described = [[clip.example_id, *clip.labels, *_key_frame(clip)] for clip in clips]
     text = json.dumps([described, list(label_names)])
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _key_frame(clip: annotations.Clip) -> tuple:
+    return () if clip.key_frame is None else (dataclasses.asdict(clip.key_frame),)
 
 
 def _refuse_other_settings(output, *, split: str, settings: Mapping[str, Any]) -> None:

@@ -29,7 +29,7 @@ class VideoResult:
       example_id: of its record.
       status: `converted`, `incomplete`, `failed` or `skipped`.
       reason: in words, why it is not simply converted.
-      labels: class names, separated by `|`.
+      labels: class names, those of persons in a key frame included, separated by `|`.
       shard: where it is or would be; empty when it was refused unopened.
       num_frames: in the record; 0 when there is none.
       height: of its frames, in pixels.

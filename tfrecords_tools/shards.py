@@ -7,6 +7,7 @@ that a run that was stopped at any moment goes on where it was.
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
 import hashlib
 import os
@@ -15,13 +16,16 @@ from collections.abc import Callable
 import tensorflow as tf
 from etils import epath
 
-from official_cvrl import filesystems, manifest, records
+from official_cvrl import filesystems, manifest, records, regions
 from tfrecords_tools import annotations, plan, results, video
 
 CANNOT_WRITE = (OSError, tf.errors.OpError)  # What `write_shard` raises.
 
 _CHUNK = 1 << 22
 _MICROSECONDS = 1_000_000
+_CUT_ROUGHLY_US = 500_000  # Tools cut a little before or after the second they are told.
+_CUT_AT_KEY_FRAMES_US = 2_500_000  # Those that do not encode anew cut at the next key frame.
+_LONGEST_SHOWN_US = 500_000  # Where a frame is shown for longer, others before the next are lost.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,19 +91,24 @@ def _write_clips(
             try:
                 if clip.example_id in blamed:
                     raise video.VideoError(blamed[clip.example_id])
-                encoded = _read(clip, spec, watch=watch)
+                clip, encoded = _read(clip, spec, watch=watch)
+                record = _encode(encoded, clip, spec)
             except video.VideoError as error:
                 told.append(_failed(clip, spec, reason=str(error)))
             else:
-                writer.write(_encode(encoded, clip, spec))
+                writer.write(record)
                 told.append(_converted(encoded, clip, spec))
             watch.on_end()
     return told
 
 
-def _read(clip: annotations.Clip, spec: plan.ShardSpec, *, watch: Watch) -> video.EncodedVideo:
+def _read(
+    clip: annotations.Clip, spec: plan.ShardSpec, *, watch: Watch
+) -> tuple[annotations.Clip, video.EncodedVideo]:
+    """Returns the clip with the times it has in its file, and its frames."""
     try:
-        return video.read_video(
+        clip = _within_file(clip)
+        return clip, video.read_video(
             clip.path,
             settings=spec.settings,
             start_us=clip.start_us,
@@ -110,6 +119,52 @@ def _read(clip: annotations.Clip, spec: plan.ShardSpec, *, watch: Watch) -> vide
         raise
     except Exception as error:  # No file, however odd, may end the run of a hundred thousand.
         raise video.VideoError(f"unexpected {type(error).__name__}: {error}") from error
+
+
+def _within_file(clip: annotations.Clip) -> annotations.Clip:
+    """Finds out by the length of a file whether it holds the clip alone, or ends too early."""
+    if clip.may_be_cut and _is_cut(clip, video.length_us(clip.path)):
+        return dataclasses.replace(clip, start_us=0, end_us=None, may_be_cut=False)
+    if clip.key_frame is not None:
+        length_us = video.length_us(clip.path)
+        if 0 < length_us <= clip.key_frame.time_us:
+            raise video.VideoError(
+                f"its key frame, at {annotations.seconds(clip.key_frame.time_us)} s of the file, "
+                f"is beyond the end ({annotations.seconds(length_us)} s); if the file begins later "
+                "than the film, say so with --film_start"
+            )
+    return clip
+
+
+def _is_cut(clip: annotations.Clip, length_us: int) -> bool:
+    reaches_end = length_us >= clip.end_us - _CUT_ROUGHLY_US
+    return 0 < length_us <= clip.end_us - clip.start_us + _CUT_AT_KEY_FRAMES_US and not reaches_end
+
+
+def _key_frame(
+    encoded: video.EncodedVideo, clip: annotations.Clip, spec: plan.ShardSpec
+) -> regions.KeyFrame | None:
+    """Returns which frame a player shows at the annotated time, and who is in it."""
+    if clip.key_frame is None:
+        return None
+    time_us, times = clip.key_frame.time_us, encoded.timestamps_us
+    index = bisect.bisect_right(times, time_us) - 1
+    longest_us = max(_LONGEST_SHOWN_US, _MICROSECONDS / encoded.frame_rate)
+    if index < 0 or time_us - times[index] > longest_us:
+        raise video.VideoError(
+            f"no frame decodes at its key frame, {annotations.seconds(time_us)} s"
+        )
+    boxes = [
+        regions.Box(
+            *person.corners,
+            labels=tuple(spec.label_names.index(label) for label in person.labels),
+            label_names=person.labels,
+            score=person.score,
+            track=person.track,
+        )
+        for person in clip.key_frame.persons
+    ]
+    return regions.KeyFrame(index, tuple(boxes))
 
 
 def _encode(encoded: video.EncodedVideo, clip: annotations.Clip, spec: plan.ShardSpec) -> bytes:
@@ -126,6 +181,7 @@ def _encode(encoded: video.EncodedVideo, clip: annotations.Clip, spec: plan.Shar
         start_us=clip.start_us,
         end_us=encoded.end_us,
         dataset_name=spec.dataset_name,
+        key_frame=_key_frame(encoded, clip, spec),
     )
 
 
@@ -149,7 +205,7 @@ def _failed(clip: annotations.Clip, spec: plan.ShardSpec, *, reason: str) -> res
         example_id=clip.example_id,
         status=results.FAILED,
         reason=reason,
-        labels="|".join(clip.labels),
+        labels="|".join(clip.classes),
         shard=spec.name,
         source_bytes=clip.source_bytes(),
     )

@@ -340,6 +340,16 @@ def _frame_rate(
     return fractions.Fraction((len(timestamps_us) - 1) * _MICROSECONDS, span)
 
 
+def length_us(path: str | os.PathLike[str]) -> int:
+    """Returns how long a file says its video is, in microseconds; 0 when it does not say.
+
+    Raises:
+      VideoError: the file cannot be opened, or has no video.
+    """
+    with _open(path) as container:
+        return _length_us(container, _video_stream(container))
+
+
 def _length_us(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> int:
     """Returns how long the container says the video is, or 0 when it does not say."""
     if stream.duration:

@@ -2,6 +2,7 @@
 """Videos that the tests of the tools make for themselves."""
 
 import fractions
+import pathlib
 import struct
 
 import av
@@ -81,3 +82,22 @@ def class_folders(tmp_path_factory):
     (root / "run" / "notes.txt").write_text("not even by name")
     (root / "run" / ".hidden.mp4").write_bytes(b"")
     return root
+
+
+@pytest.fixture(scope="session")
+def touch():
+    """A function that makes files of one byte below a folder."""
+
+    def make(root, *names):
+        for name in names:
+            path = pathlib.Path(root, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"x")
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def labels_of():
+    """A function that tells which labels each clip of a split has."""
+    return lambda split: {clip.data_path: clip.labels for clip in split.clips}

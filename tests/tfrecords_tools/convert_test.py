@@ -10,9 +10,10 @@ import sys
 import time
 
 import pytest
+import tensorflow as tf
 
-from official_cvrl import errors, manifest
-from tfrecords_tools import convert, results
+from official_cvrl import errors, manifest, records, regions
+from tfrecords_tools import convert, official_labels, results
 
 
 def _content(folder):
@@ -161,10 +162,130 @@ def test_ucf101(tmp_path, write_video):
     assert {one.name: one.num_converted for one in summary.splits} == {"train": 1, "test": 1}
 
 
+def test_kinetics_takes_in_what_arrives_later(tmp_path, write_video):
+    videos, out = tmp_path / "videos", tmp_path / "out"
+    write_video(videos / "a.mp4", num_frames=80, rate=10)
+    write_video(videos / "x" / "b_000003_000005.mkv", num_frames=20, rate=10)
+    table = tmp_path / "val.csv"
+    table.write_text(
+        "label,youtube_id,time_start,time_end,split\n"
+        "x,a,3,5,val\nx,b,3,5,val\ny,c,3,5,val\ny,d,5,3,val\n"
+    )
+    arguments = {"dataset": "kinetics", "annotations": table}
+    summary = _convert(videos, out, **arguments)
+    told = {one.path: one for one in results.read_report(out, "val")}
+    assert summary.label_names == ("x", "y")
+    assert {path: (one.example_id, one.num_frames) for path, one in told.items()} == {
+        "a.mp4": ("a_000003_000005", 20),
+        "x/b_000003_000005.mkv": ("b_000003_000005", 20),
+        "y/c_000003_000005": ("c_000003_000005", 0),
+        "d": ("", 0),
+    }
+    assert told["y/c_000003_000005"].reason == "no such file"
+    assert told["d"].reason == "time_end 3 is not after time_start 5"
+    write_video(videos / "c.mp4", num_frames=20, rate=10)
+    assert _convert(videos, out, **arguments).num_converted == 3
+    with pytest.raises(errors.UserError, match="label map without abseiling"):
+        _convert(videos, out, **arguments, version="400")
+
+
+def test_hmdb51(tmp_path, write_video):
+    lists = tmp_path / "lists"
+    lists.mkdir()
+    for label in official_labels.read("hmdb51"):
+        (lists / f"{label}_test_split2.txt").write_text(f"{label}.avi {1 + (label > 'n')} \n")
+    for label in ("wave", "chew"):
+        write_video(tmp_path / "videos" / label / f"{label}.avi")
+    out = tmp_path / "out"
+    summary = _convert(tmp_path / "videos", out, dataset="hmdb51", annotations=lists, fold=2)
+    assert {one.name: one.num_converted for one in summary.splits} == {"train": 1, "test": 1}
+    assert sum(len(one.faults) for one in summary.splits) == 49
+    assert manifest.read_manifest(out)["splits"]["train"]["settings"]["fold"] == 2
+
+
+class TestAva:
+    @pytest.fixture
+    def arguments(self, tmp_path):
+        lists = tmp_path / "lists"
+        lists.mkdir()
+        (lists / "ava_val_v2.2.csv").write_text(
+            "film,0902,0.25,0.5,0.75,1.0,12,3\nfilm,0902,0.25,0.5,0.75,1.0,80,3\n"
+            "film,0903,0.25,0.5,0.75,1.0,12,3\nfilm,0904,0.25,0.5,0.75,1.0,12,3\n"
+            "film,0905,0.25,0.5,0.75,0.5,12,3\ngone,0902,0.25,0.5,0.75,1.0,12,3\n"
+        )
+        (lists / "ava_val_excluded_timestamps_v2.2.csv").write_text("film,0903\n")
+        (tmp_path / "boxes.csv").write_text("film,0902,0.0,0.0,0.5,0.5,,0.5\n")
+        return {
+            "dataset": "ava",
+            "annotations": lists,
+            "detected_boxes": tmp_path / "boxes.csv",
+            "split": "val",
+            "film_start": 900.0,
+            "short_side": 256,
+        }
+
+    def test_boxes_make_the_round_trip(self, tmp_path, arguments, write_video):
+        videos, out = tmp_path / "videos", tmp_path / "out"
+        write_video(videos / "film.mp4", num_frames=35, rate=10)
+        assert _convert(videos, out, **arguments).num_converted == 1
+        told = {(one.status, one.path): one.reason for one in results.read_report(out, "val")}
+        assert told.pop(("converted", "film.mp4")) == ""
+        assert "beyond the end (3.5 s)" in told.pop(("failed", "film.mp4"))
+        assert "row 5 (film,0905,0.25,0.5,0.75,0.5,12,3): the box has no area" in told.pop(
+            ("failed", "film")
+        )
+        assert told == {
+            ("skipped", "film"): "the key frame at 903 s: an excluded timestamp",
+            ("failed", "gone"): "no such file",
+        }
+        labels = {one.labels for one in results.read_report(out, "val") if one.num_frames}
+        assert labels == {"stand|watch (a person)"}
+        shards = manifest.find_shards(out, "val")
+        assert shards.label_names == official_labels.read("ava")
+        (serialized,) = tf.data.TFRecordDataset(shards.paths).as_numpy_iterator()
+        example = records.decode_example(serialized)
+        assert example.example_id == "film@902"
+        assert example.timestamps_us[example.key_frame.frame_index] == 2_000_000
+        assert (len(example.frames), example.key_frame.frame_index) == (30, 15)
+        assert example.key_frame.boxes == (
+            regions.Box(0.5, 0.25, 1.0, 0.75, (11, 79), ("stand", "watch (a person)"), 1.0, 3),
+            regions.Box(0.0, 0.0, 0.5, 0.5, score=0.5),
+        )
+        settings = manifest.read_manifest(out)["splits"]["val"]["settings"]
+        assert (settings["version"], settings["clip_seconds"]) == ("2.2", 3.0)
+
+    def test_other_boxes_into_the_same_folder_are_refused(self, tmp_path, arguments, write_video):
+        videos, out = tmp_path / "videos", tmp_path / "out"
+        write_video(videos / "film.mp4", num_frames=35, rate=10)
+        _convert(videos, out, **arguments)
+        assert _convert(videos, out, **arguments).splits[0].num_kept == 1
+        (tmp_path / "boxes.csv").write_text("film,0902,0.0,0.0,0.5,0.75,,0.5\n")
+        with pytest.raises(errors.UserError, match="other videos or other labels"):
+            _convert(videos, out, **arguments)
+        with pytest.raises(errors.UserError, match="clip_seconds 3.0 before and 2.0 now"):
+            _convert(videos, out, **arguments, clip_seconds=2.0)
+
+    def test_small_frames_are_refused(self, tmp_path, arguments):
+        arguments["short_side"] = 255
+        with pytest.raises(errors.UserError, match="--short_side=255: persons in AVA are small"):
+            _convert(tmp_path, tmp_path / "out", **arguments)
+
+
+def test_subset(class_folders, tmp_path):
+    _convert(class_folders, tmp_path / "out", subset=0.25, subset_seed=3)
+    told = [one for one in results.read_report(tmp_path / "out", "train") if one.shard]
+    assert sorted(one.labels for one in told) == ["jump high", "run", "run"]
+    settings = manifest.read_manifest(tmp_path / "out")["splits"]["train"]["settings"]
+    assert (settings["subset"], settings["subset_seed"]) == (0.25, 3)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"dataset": "flowers"}, "--dataset=flowers is not one of folder, csv, ucf101"),
+        (
+            {"dataset": "flowers"},
+            "--dataset=flowers is not one of folder, csv, kinetics, ucf101, hmdb51, ava",
+        ),
         ({"dataset": "csv"}, "--dataset=csv needs --annotations=the table"),
         ({"quality": 0}, "--quality=0"),
         ({"quality": 101}, "--quality=101"),
@@ -174,6 +295,8 @@ def test_ucf101(tmp_path, write_video):
         ({"workers": 0}, "--workers=0"),
         ({"num_shards": 0}, "--num_shards=0"),
         ({"test_fraction": -1.0}, "--test_fraction=-1.0"),
+        ({"subset": 2.0}, "--subset=2.0"),
+        ({"fold": 2}, "--fold=2 is for"),
         ({"split": "a/b"}, "--split='a/b'"),
     ],
 )

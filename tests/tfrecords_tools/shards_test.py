@@ -9,11 +9,12 @@ import tensorflow as tf
 
 from official_cvrl import records
 from tfrecords_tools import annotations, plan, results, shards, video
+from tfrecords_tools.datasets import folder
 
 
 @pytest.fixture
 def spec(tmp_path, class_folders):
-    clips = annotations.read_folder(class_folders).splits["train"].clips
+    clips = folder.read(class_folders).splits["train"].clips
     (tmp_path / "out").mkdir()
     return plan.ShardSpec(
         output=str(tmp_path / "out"),
@@ -91,3 +92,114 @@ def test_watch_hears_of_every_clip_and_frame(spec):
     assert [one for one in heard if isinstance(one, int)] == list(range(len(spec.clips)))
     assert heard.count("e") == len(spec.clips)
     assert heard.count("f") == sum(one.num_frames for one in result.videos)
+
+
+def _write(tmp_path, clip, **settings):
+    """Writes one clip and returns its record, or None, and what is told about it."""
+    spec = plan.ShardSpec(
+        output=str(tmp_path),
+        name="train-00000-of-00001",
+        clips=(clip,),
+        label_names=("fly", "run"),
+        dataset_name="mine",
+        settings=video.Settings(**settings),
+    )
+    (told,) = shards.write_shard(spec).videos
+    return next(iter(_examples(spec)), None), told
+
+
+class TestCutOrWhole:
+    """Files named like the whole video, of which a clip between 6 and 8 s is wanted."""
+
+    def _read(self, tmp_path, write_video, *, seconds):
+        path = write_video(tmp_path / "a.mp4", num_frames=round(seconds * 10), rate=10)
+        clip = annotations.Clip(
+            str(path), "a.mp4", ("run",), 6_000_000, 8_000_000, name="a_6_8", may_be_cut=True
+        )
+        example, told = _write(tmp_path, clip)
+        return example, told
+
+    @pytest.mark.parametrize("seconds", [1.8, 2, 4.4])
+    def test_a_short_file_is_the_clip(self, tmp_path, write_video, seconds):
+        example, told = self._read(tmp_path, write_video, seconds=seconds)
+        assert len(example.frames) == round(seconds * 10)
+        assert (example.timestamps_us[0], example.start_us) == (0, 0)
+        assert (example.example_id, told.status) == ("a_6_8", results.CONVERTED)
+
+    @pytest.mark.parametrize("seconds", [7.6, 8, 12])
+    def test_a_long_file_is_cut(self, tmp_path, write_video, seconds):
+        example, told = self._read(tmp_path, write_video, seconds=seconds)
+        assert example.timestamps_us[0] == example.start_us == 6_000_000
+        assert len(example.frames) == round(min(seconds, 8) * 10) - 60
+        assert example.example_id == "a_6_8"
+
+    def test_a_whole_file_that_ends_too_early_is_told(self, tmp_path, write_video):
+        example, told = self._read(tmp_path, write_video, seconds=7)
+        assert len(example.frames) == 10
+        assert (told.status, told.reason) == ("incomplete", "the first 1.0 of 2.0 s decode")
+        example, told = self._read(tmp_path, write_video, seconds=5)
+        assert example is None
+        assert told.reason == "too short: no frames decode between 6 s and 8 s"
+
+    def test_a_file_that_cannot_be_opened(self, tmp_path):
+        (tmp_path / "a.mp4").write_text("words")
+        clip = annotations.Clip(str(tmp_path / "a.mp4"), "a", (), 1, 2, may_be_cut=True)
+        example, told = _write(tmp_path, clip)
+        assert example is None
+        assert told.reason.startswith("unreadable: ")
+
+
+class TestKeyFrame:
+    _PERSONS = (
+        annotations.Person((0.25, 0.125, 1.0, 0.5), labels=("run", "fly"), track=7),
+        annotations.Person((0.0, 0.5, 0.75, 1.0), score=0.625),
+    )
+
+    def _read(self, tmp_path, write_video, time_us, *, times=None, **settings):
+        path = write_video(tmp_path / "film.mkv", num_frames=40, rate=10, times=times)
+        clip = annotations.Clip(
+            str(path),
+            "film.mkv",
+            start_us=max(0, time_us - 500_000),
+            end_us=time_us + 500_000,
+            name="film@2",
+            key_frame=annotations.KeyFrame(time_us, self._PERSONS),
+        )
+        return _write(tmp_path, clip, **settings)
+
+    def test_boxes_come_back_out_of_the_record(self, tmp_path, write_video):
+        example, told = self._read(tmp_path, write_video, 2_000_000)
+        assert told.status == results.CONVERTED
+        assert example.timestamps_us == tuple(range(1_500_000, 2_500_000, 100_000))
+        assert example.key_frame.frame_index == 5
+        assert example.labels == ()
+        first, second = example.key_frame.boxes
+        assert (first.ymin, first.xmin, first.ymax, first.xmax) == (0.25, 0.125, 1.0, 0.5)
+        assert (first.labels, first.label_names) == ((1, 0), ("run", "fly"))
+        assert (first.track, first.score) == (7, 1.0)
+        assert (second.ymin, second.xmin, second.ymax, second.xmax) == (0.0, 0.5, 0.75, 1.0)
+        assert (second.labels, second.track, second.score) == ((), None, 0.625)
+
+    def test_it_is_the_frame_that_a_player_shows(self, tmp_path, write_video):
+        assert self._read(tmp_path, write_video, 250_000)[0].key_frame.frame_index == 2
+        example, _ = self._read(tmp_path, write_video, 2_000_000, fps=4.0)
+        assert example.timestamps_us[example.key_frame.frame_index] == 2_000_000
+        assert len(example.frames) == 4
+
+    def test_beyond_the_film(self, tmp_path, write_video):
+        _, told = self._read(tmp_path, write_video, 3_900_000)
+        assert told.reason == "the first 0.6 of 1.0 s decode"
+        example, told = self._read(tmp_path, write_video, 4_000_000)
+        assert example is None
+        assert told.reason == (
+            "its key frame, at 4 s of the file, is beyond the end (4 s); if the file begins later "
+            "than the film, say so with --film_start"
+        )
+
+    def test_where_frames_are_lost_before_it(self, tmp_path, write_video):
+        times = [index * 100 + (index > 15) * 5000 for index in range(40)]
+        example, told = self._read(tmp_path, write_video, 1_900_000, times=times)
+        assert example.key_frame.frame_index == 1
+        example, told = self._read(tmp_path, write_video, 2_000_000 + 1, times=times)
+        assert example is None
+        assert "no frame" in told.reason

@@ -1,0 +1,231 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""Reads AVA's files: persons by key frame, detected boxes, action list, lists of timestamps."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import math
+import pathlib
+import re
+from collections.abc import Callable, Collection, Iterator, Sequence
+
+import numpy as np
+
+from official_cvrl import errors
+from tfrecords_tools import annotations, official_labels
+from tfrecords_tools.datasets import files
+
+NEEDS = (
+    "--annotations must be the folder of the official files (ava_train_v2.2.csv, "
+    "ava_train_excluded_timestamps_v2.2.csv, the same for val, …)."
+)
+
+# What the included timestamps are, in seconds, where their list is not there.
+_INCLUDED = range(902, 1799)
+_ITEM = re.compile(r'\b(?:label|item)\s*\{((?:[^"}]|"[^"]*")*)\}')
+_ITEM_NAME = re.compile(r'\bname:\s*"([^"]*)"')
+_ITEM_ID = re.compile(r"\b(?:label_id|id):\s*(\d+)")
+
+KeyTime = tuple[str, float]  # A film, and seconds in it.
+_Corners = tuple[float, float, float, float]
+
+
+@dataclasses.dataclass
+class Table:
+    """What the rows of a file say.
+
+    Attributes:
+      persons: by key frame, one for each box; no one where a row names a key frame without a box.
+      refused: the rows that say nothing usable, each with its number and the reason.
+    """
+
+    persons: dict[KeyTime, tuple[annotations.Person, ...]]
+    refused: list[annotations.Refused]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Row:
+    """One row: a box with at most one label, or none at all."""
+
+    key: KeyTime
+    corners: _Corners | None
+    label: str = ""
+    score: float = 1.0
+    track: int | None = None
+
+
+def read_persons(path: pathlib.Path, *, label_names: Sequence[str]) -> Table:
+    """Reads ground truth: `film,seconds,x1,y1,x2,y2,action,person`, a row for each box and action.
+
+    Raises:
+      UserError: the file cannot be read.
+    """
+    gathered: dict[KeyTime, dict[tuple, list[str]]] = {}
+
+    def take(cells: Sequence[str]) -> None:
+        row = _ground_truth(cells, label_names)
+        boxes = gathered.setdefault(row.key, {})
+        if row.corners is None:
+            return
+        labels = boxes.setdefault((row.corners, row.track), [])
+        if row.label in labels:
+            raise ValueError("repeats an earlier row")
+        labels.append(row.label)
+
+    refused = _each_row(path, take)
+    persons = {
+        key: tuple(
+            annotations.Person(corners, labels=tuple(labels), track=track)
+            for (corners, track), labels in boxes.items()
+        )
+        for key, boxes in gathered.items()
+    }
+    return Table(persons, refused)
+
+
+def read_detections(path: pathlib.Path) -> Table:
+    """Reads detected boxes: `film,seconds,x1,y1,x2,y2,score`, or with an action before the score.
+
+    The action is not read: what a person does is for the model to say. A box that stands in several
+    rows has the highest of their scores.
+
+    Raises:
+      UserError: the file cannot be read.
+    """
+    gathered: dict[KeyTime, dict[_Corners, float]] = {}
+
+    def take(cells: Sequence[str]) -> None:
+        row = _detection(cells)
+        boxes = gathered.setdefault(row.key, {})
+        boxes[row.corners] = max(row.score, boxes.get(row.corners, 0.0))
+
+    refused = _each_row(path, take)
+    persons = {
+        key: tuple(annotations.Person(corners, score=score) for corners, score in boxes.items())
+        for key, boxes in gathered.items()
+    }
+    return Table(persons, refused)
+
+
+def _each_row(path: pathlib.Path, take: Callable) -> list[annotations.Refused]:
+    """Calls a function with every row; returns those it cannot take."""
+    refused = []
+    for number, cells in enumerate(files.rows(path, needs=NEEDS), start=1):
+        try:
+            take(cells)
+        except ValueError as error:
+            reason = f"{path.name} row {number} ({','.join(cells)}): {error}"
+            refused.append(annotations.Refused(cells[0], reason))
+    return refused
+
+
+def _ground_truth(cells: Sequence[str], label_names: Sequence[str]) -> _Row:
+    if len(cells) not in (2, 7, 8):
+        raise ValueError(f"has {len(cells)} columns, not 8")
+    key = _key(cells)
+    if not any(cells[2:]):
+        return _Row(key, corners=None)
+    track = _whole(cells[7], "person id") if len(cells) == 8 and cells[7] else None
+    action = _whole(cells[6], "label id")
+    # AVA counts actions from 1, records count labels from 0.
+    if not 1 <= action <= len(label_names):
+        raise ValueError(f"label id {action} is unknown; they are 1 to {len(label_names)}")
+    return _Row(key, _corners(cells[2:6]), label=label_names[action - 1], track=track)
+
+
+def _detection(cells: Sequence[str]) -> _Row:
+    if len(cells) not in (7, 8):
+        raise ValueError(f"has {len(cells)} columns, not 7 or 8")
+    score = _number(cells[-1], "score")
+    if not 0 <= score <= 1:
+        raise ValueError(f"score {cells[-1]} is outside [0, 1]")
+    return _Row(_key(cells), _corners(cells[2:6]), score=score)
+
+
+def _key(cells: Sequence[str]) -> KeyTime:
+    if not cells[0]:
+        raise ValueError("names no film")
+    return cells[0], _number(cells[1], "timestamp")
+
+
+def _corners(cells: Sequence[str]) -> _Corners:
+    """Returns ymin, xmin, ymax, xmax out of x1, y1, x2, y2, rounded as records hold them."""
+    numbers = [
+        _number(cell, name) for cell, name in zip(cells, ("x1", "y1", "x2", "y2"), strict=True)
+    ]
+    xmin, ymin, xmax, ymax = (float(np.float32(number)) for number in numbers)
+    if not all(0 <= corner <= 1 for corner in (xmin, ymin, xmax, ymax)):
+        raise ValueError("the box is outside the frame")
+    if not (xmin < xmax and ymin < ymax):
+        raise ValueError("the box has no area")
+    return ymin, xmin, ymax, xmax
+
+
+def _number(text: str, name: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"{name} {text!r} is not a number")
+    return number
+
+
+def _whole(text: str, name: str) -> int:
+    number = _number(text, name)
+    if number != int(number) or number < 0:
+        raise ValueError(f"{name} {text!r} is not a number that counts")
+    return int(number)
+
+
+def read_actions(folder: pathlib.Path, *, version: str) -> tuple[str, ...]:
+    """Returns the actions by index: of the list in the folder, or the committed one without it.
+
+    Raises:
+      UserError: the list cannot be read, its ids are not 1, 2, …, or two have one name.
+    """
+    path = folder / f"ava_action_list_v{version}.pbtxt"
+    if not path.exists():
+        return official_labels.read("ava")
+    names = dict(_items("\n".join(files.lines(path, needs=NEEDS))))
+    if not names or sorted(names) != list(range(1, len(names) + 1)):
+        raise errors.UserError(f"{path}: the ids are not 1 to {len(names)}; give the full list.")
+    twice = [name for name, count in collections.Counter(names.values()).items() if count > 1]
+    if twice:
+        raise errors.UserError(f"{path}: {twice[0]!r} is the name of several actions.")
+    return tuple(names[number] for number in sorted(names))
+
+
+def _items(text: str) -> Iterator[tuple[int, str]]:
+    for item in _ITEM.findall(text):
+        name, number = _ITEM_NAME.search(item), _ITEM_ID.search(item)
+        if name and number:
+            yield int(number[1]), name[1]
+
+
+def read_excluded(path: pathlib.Path) -> set[KeyTime]:
+    """Returns the key frames that are to be left out.
+
+    Raises:
+      UserError: the file cannot be read, or a row is not a film and seconds.
+    """
+    try:
+        return {_key(cells) for cells in files.rows(path, needs=NEEDS) if len(cells) > 1}
+    except ValueError as error:
+        raise errors.UserError(f"{path}: {error}.") from error
+
+
+def read_included(folder: pathlib.Path, *, version: str) -> Collection[float]:
+    """Returns the seconds that key frames may be at; the official 902 to 1798 without a list.
+
+    Raises:
+      UserError: the list cannot be read.
+    """
+    path = folder / f"ava_included_timestamps_v{version}.txt"
+    if not path.exists():
+        return _INCLUDED
+    try:
+        return {_number(line, "timestamp") for line in files.lines(path, needs=NEEDS)}
+    except ValueError as error:
+        raise errors.UserError(f"{path}: {error}.") from error
