@@ -111,10 +111,16 @@ def _write(tmp_path, clip, **settings):
 class TestCutOrWhole:
     """Files named like the whole video, of which a clip between 6 and 8 s is wanted."""
 
-    def _read(self, tmp_path, write_video, *, seconds):
+    def _read(self, tmp_path, write_video, *, seconds, start=6):
         path = write_video(tmp_path / "a.mp4", num_frames=round(seconds * 10), rate=10)
         clip = annotations.Clip(
-            str(path), "a.mp4", ("run",), 6_000_000, 8_000_000, name="a_6_8", may_be_cut=True
+            str(path),
+            "a.mp4",
+            ("run",),
+            start * 1_000_000,
+            (start + 2) * 1_000_000,
+            name="a_6_8",
+            may_be_cut=True,
         )
         example, told = _write(tmp_path, clip)
         return example, told
@@ -132,6 +138,13 @@ class TestCutOrWhole:
         assert example.timestamps_us[0] == example.start_us == 6_000_000
         assert len(example.frames) == round(min(seconds, 8) * 10) - 60
         assert example.example_id == "a_6_8"
+
+    @pytest.mark.parametrize("seconds", [2.6, 3, 4])
+    def test_a_short_file_that_reaches_the_end_is_cut(self, tmp_path, write_video, seconds):
+        example, _ = self._read(tmp_path, write_video, seconds=seconds, start=1)
+        assert example.timestamps_us[0] == 1_000_000
+        example, _ = self._read(tmp_path, write_video, seconds=2.4, start=1)
+        assert len(example.frames) == 24
 
     def test_a_whole_file_that_ends_too_early_is_told(self, tmp_path, write_video):
         example, told = self._read(tmp_path, write_video, seconds=7)
@@ -155,13 +168,13 @@ class TestKeyFrame:
         annotations.Person((0.0, 0.5, 0.75, 1.0), score=0.625),
     )
 
-    def _read(self, tmp_path, write_video, time_us, *, times=None, **settings):
+    def _read(self, tmp_path, write_video, time_us, *, times=None, half_us=500_000, **settings):
         path = write_video(tmp_path / "film.mkv", num_frames=40, rate=10, times=times)
         clip = annotations.Clip(
             str(path),
             "film.mkv",
-            start_us=max(0, time_us - 500_000),
-            end_us=time_us + 500_000,
+            start_us=max(0, time_us - half_us),
+            end_us=time_us + half_us,
             name="film@2",
             key_frame=annotations.KeyFrame(time_us, self._PERSONS),
         )
@@ -198,8 +211,9 @@ class TestKeyFrame:
 
     def test_where_frames_are_lost_before_it(self, tmp_path, write_video):
         times = [index * 100 + (index > 15) * 5000 for index in range(40)]
-        example, told = self._read(tmp_path, write_video, 1_900_000, times=times)
-        assert example.key_frame.frame_index == 1
-        example, told = self._read(tmp_path, write_video, 2_000_000 + 1, times=times)
+        wide = {"times": times, "half_us": 1_000_000}
+        example, _ = self._read(tmp_path, write_video, 2_000_000, **wide)
+        assert example.timestamps_us[example.key_frame.frame_index] == 1_500_000
+        example, told = self._read(tmp_path, write_video, 2_000_001, **wide)
         assert example is None
-        assert "no frame" in told.reason
+        assert told.reason == "no frame decodes at its key frame, 2.000001 s"

@@ -18,11 +18,14 @@ def test_lines_and_rows(tmp_path):
 
 
 def test_by_stem_and_choose(tmp_path, touch):
-    touch(tmp_path, "b/x.mp4", "a/x.mkv", "It's_Time/x.webm", "x.txt", "y.mp4.part", ".x.mp4")
+    touch(tmp_path, "b/x.mp4", "a/x.mkv", "c It's_Time/x.webm", "x.txt", "y.mp4.part", ".x.mp4")
     found = files.by_stem(tmp_path)
-    assert sorted(found) == ["x", "y.mp4"]
-    assert files.choose(found["x"], label="its time") == f"{tmp_path}/It's_Time/x.webm"
-    assert files.choose(found["x"], label="b") == f"{tmp_path}/b/x.mp4"
-    assert files.choose(found["x"], label="other") == f"{tmp_path}/It's_Time/x.webm"
+    in_a, in_b, in_c = (
+        f"{tmp_path}/{name}" for name in ("a/x.mkv", "b/x.mp4", "c It's_Time/x.webm")
+    )
+    assert found == {"x": [in_a, in_b, in_c], "y.mp4": [f"{tmp_path}/y.mp4.part"]}
+    assert files.choose(found["x"], label="C its time") == in_c
+    assert files.choose(found["x"], label="b") == in_b
+    assert files.choose(found["x"], label="other") == in_a
     assert files.first_of(found, ("z", "y.mp4", "x")) == "y.mp4"
     assert files.first_of(found, ("z",)) is None

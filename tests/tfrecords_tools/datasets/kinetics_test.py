@@ -41,7 +41,7 @@ def test_files_are_found_by_name(read, tmp_path, touch, file, start_us, end_us, 
 
 
 def test_the_name_with_times_and_the_folder_of_the_class_come_first(read, tmp_path, touch):
-    touch(tmp_path / "videos", "a.mp4", "a_000000_000010.mp4", "x/b.mp4", "its_class/b.mp4")
+    touch(tmp_path / "videos", "a.mp4", "a_000000_000010.mp4", "a/b.mp4", "its_class/b.mp4")
     clips = read(f"{_HEADER}y,a,0,10,val,0\nits class,b,0,10,val,0\n").splits["val"].clips
     assert [clip.data_path for clip in clips] == ["a_000000_000010.mp4", "its_class/b.mp4"]
 
