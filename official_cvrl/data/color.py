@@ -17,37 +17,41 @@ def brightness(clip: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
 
 def contrast(clip: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
     """Scales the distance from each channel's mean over the clip by a factor, float32 []."""
-    mean = tf.reduce_mean(clip, axis=[0, 1, 2], keepdims=True)
-    return _clip((clip - mean) * factor + mean)
+    # Over rows of pixels and channels: XLA does not vectorise a sum that leaves an axis of three.
+    width, channels = clip.shape[2:]
+    rows = tf.reshape(clip, [-1, width * channels])
+    by_column = tf.reshape(tf.reduce_mean(rows, axis=0), [width, channels])
+    mean = tf.tile(tf.reduce_mean(by_column, axis=0), [width])
+    return tf.reshape(_clip((rows - mean) * factor + mean), clip.shape)
 
 
 def saturation(clip: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
     """Scales HSV saturation by a factor, float32 [], not negative."""
-    value = tf.reduce_max(clip, axis=-1, keepdims=True)
-    chroma = value - tf.reduce_min(clip, axis=-1, keepdims=True)
+    channels, value, chroma = _hexcone(clip)
     # Saturation, chroma / value, ends at 1.
     limit = tf.math.divide_no_nan(value, chroma)
     gain = tf.where(chroma > 0, tf.minimum(factor, limit), 0.0)
-    return _clip(value - (value - clip) * gain)
+    return _clip(tf.stack([value - (value - part) * gain for part in channels], axis=-1))
 
 
 def hue(clip: tf.Tensor, turns: tf.Tensor) -> tf.Tensor:
     """Shifts HSV hue by a part of a full turn, float32 [] in [-1, 1]."""
-    value = tf.reduce_max(clip, axis=-1)
-    chroma = value - tf.reduce_min(clip, axis=-1)
-    angle = _hue_of(clip, value, chroma) + 6.0 * turns
-    channels = []
+    channels, value, chroma = _hexcone(clip)
+    angle = _hue_of(channels, value, chroma) + 6.0 * turns
+    turned = []
     for offset in (5.0, 3.0, 1.0):
         # A channel falls from `value` by `chroma` and comes back once in six sixths of a turn.
-        sixths = tf.math.floormod(angle + offset, 6.0)
-        channels.append(value - chroma * tf.clip_by_value(tf.minimum(sixths, 4 - sixths), 0, 1))
-    return _clip(tf.stack(channels, axis=-1))
+        sixths = angle + offset
+        # `floormod` would call a function for every number.
+        sixths -= 6.0 * tf.floor(sixths / 6.0)
+        turned.append(value - chroma * tf.clip_by_value(tf.minimum(sixths, 4 - sixths), 0, 1))
+    return _clip(tf.stack(turned, axis=-1))
 
 
 def greyscale(clip: tf.Tensor) -> tf.Tensor:
     """Gives all channels the luma."""
-    luma = tf.reduce_sum(clip * tf.constant(_LUMA), axis=-1, keepdims=True)
-    return tf.broadcast_to(luma, tf.shape(clip))
+    luma = sum(weight * part for weight, part in zip(_LUMA, tf.unstack(clip, axis=-1), strict=True))
+    return tf.stack([luma] * 3, axis=-1)
 
 
 def solarize(clip: tf.Tensor) -> tf.Tensor:
@@ -55,13 +59,23 @@ def solarize(clip: tf.Tensor) -> tf.Tensor:
     return tf.where(clip < 0.5, clip, 1.0 - clip)
 
 
-def _hue_of(clip, value, chroma):
+def _hexcone(clip):
+    """Channels, HSV value and chroma, each [num_frames, height, width].
+
+    By channel, because reductions over an axis of three keep XLA from vectorising.
+    """
+    red, green, blue = channels = tf.unstack(clip, axis=-1)
+    value = tf.maximum(tf.maximum(red, green), blue)
+    return channels, value, value - tf.minimum(tf.minimum(red, green), blue)
+
+
+def _hue_of(channels, value, chroma):
     """Hue in sixths of a turn, [num_frames, height, width]; 0 for greys."""
-    red, green, blue = tf.unstack(clip, axis=-1)
-    of_green = tf.math.divide_no_nan(blue - red, chroma) + 2.0
-    of_blue = tf.math.divide_no_nan(red - green, chroma) + 4.0
-    of_red = tf.math.divide_no_nan(green - blue, chroma)
-    return tf.where(value == red, of_red, tf.where(value == green, of_green, of_blue))
+    red, green, blue = channels
+    is_red, is_green = value == red, value == green
+    difference = tf.where(is_red, green - blue, tf.where(is_green, blue - red, red - green))
+    first = tf.where(is_red, 0.0, tf.where(is_green, 2.0, 4.0))
+    return tf.math.divide_no_nan(difference, chroma) + first
 
 
 def _clip(clip):

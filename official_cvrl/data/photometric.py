@@ -104,16 +104,20 @@ def apply(clip: tf.Tensor, draws: Draws, *, radius: int) -> tf.Tensor:
     Returns:
         float32 [num_frames, height, width, 3] in [0, 1].
     """
-    clip = tf.cond(draws.jitter, lambda: _jitter(clip, draws), lambda: clip)
-    clip = tf.cond(draws.greyscale, lambda: color.greyscale(clip), lambda: clip)
+    clip = _jitter(clip, draws)
+    clip = tf.where(draws.greyscale, color.greyscale(clip), clip)
     blurred = functools.partial(blur.gaussian_blur, clip, draws.sigma, radius=radius)
     clip = tf.cond(draws.blur, blurred, lambda: clip)
-    return tf.cond(draws.solarize, lambda: color.solarize(clip), lambda: clip)
+    return tf.where(draws.solarize, color.solarize(clip), clip)
 
 
 @tf.function(jit_compile=True, autograph=False)
 def _apply_all(clips, draws, radius):
-    """Clip by clip: a branch that was not drawn costs nothing."""
+    """Clip by clip, so that jitter and blur cost nothing where they were not drawn.
+
+    Greyscale and solarisation are computed always, within loops over the clip that are there anyway;
+    each branch would copy the clip once more.
+    """
     return tf.map_fn(
         lambda pair: apply(tf.cast(pair[0], tf.float32) / 255.0, pair[1], radius=radius),
         (clips, draws),
@@ -131,4 +135,5 @@ def _jitter(clip, draws):
         ]
         return step + 1, tf.switch_case(draws.order[step], branches)
 
-    return tf.while_loop(lambda step, _: step < len(_JITTERS), adjust, [0, clip])[1]
+    count = tf.where(draws.jitter, len(_JITTERS), 0)
+    return tf.while_loop(lambda step, _: step < count, adjust, [0, clip])[1]
