@@ -89,7 +89,7 @@ def apply(encoded: tf.Tensor, draws: Draws, *, crop_size: int) -> tf.Tensor:
     """
     frames = decode.decode_window(encoded, draws.window)
     clip = _resize(frames, [crop_size, crop_size])
-    clip = tf.cond(draws.flip, lambda: tf.reverse(clip, [2]), lambda: clip)
+    clip = tf.cond(draws.flip, lambda: _mirrored(clip), lambda: clip)
     return tf.ensure_shape(clip, [encoded.shape[0], crop_size, crop_size, 3])
 
 
@@ -151,6 +151,12 @@ def center_crop(frames: tf.Tensor, *, min_resize: int, crop_size: int) -> tf.Ten
     """Resizes and crops the centre: uint8 [num_frames, crop_size, crop_size, 3]."""
     resized = resize_shorter_side(frames, min_resize=min_resize)
     return test_crops(resized, crop_size=crop_size, num_test_crops=1)[0]
+
+
+def _mirrored(clip):
+    # As rows of pixels of three: only such tensors are reversed three bytes at a time.
+    rows = tf.reshape(clip, [-1, tf.shape(clip)[2], 3])
+    return tf.reshape(tf.reverse(rows, [1]), tf.shape(clip))
 
 
 def _evenly(last, count):
