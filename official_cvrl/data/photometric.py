@@ -115,8 +115,8 @@ def apply(clip: tf.Tensor, draws: Draws, *, radius: int) -> tf.Tensor:
 def _apply_all(clips, draws, radius):
     """Clip by clip, so that jitter and blur cost nothing where they were not drawn.
 
-    Greyscale and solarisation are computed always, within loops over the clip that are there anyway;
-    each branch would copy the clip once more.
+    Greyscale and solarisation are computed always, within loops over the clip that are there
+    anyway; each branch would copy the clip once more.
     """
     return tf.map_fn(
         lambda pair: apply(tf.cast(pair[0], tf.float32) / 255.0, pair[1], radius=radius),
