@@ -113,6 +113,13 @@ def find(path: str) -> str:
     return latest(path)
 
 
+def holds(path: str, name: str) -> bool:
+    """Returns whether `load_backbone` read a checkpoint that has something under a name."""
+    if not tf.io.gfile.exists(f"{path}.index"):
+        return False
+    return name in object_graph.ObjectGraph(path).children(0)
+
+
 def _differences(checkpoint, path):
     """Says, a line each, which variables the file lacks or holds in another shape."""
     graph = object_graph.ObjectGraph(path)

@@ -96,7 +96,7 @@ def run(
     # A run is described by what it was trained with.
     if mode != "eval":
         save_config(folder, begun=step > 0)
-        info = _describe(built, source.data_dir, test_input or probe_input, begun_from)
+        info = _describe(built, source, test_input or probe_input, begun_from)
         run_info.write(folder, info)
         outer.train(evaluate=mode == "train_and_eval")
     return _evaluated(outer, folder) if mode != "train" else {}
@@ -139,10 +139,13 @@ def _claim(model_dir, data_dir):
         )
 
 
-def _describe(built, data_dir, shown, begun_from):
+def _describe(built, source, shown, begun_from):
+    classifier = getattr(built, "classifier", None)
     return run_info.RunInfo(
-        data_dir=data_dir,
+        data_dir=source.data_dir,
         backbone=built.backbone.get_config(),
         clip=shown.clip if shown else None,
         origin=begun_from,
+        classifier=classifier and classifier.get_config(),
+        label_names=source.label_names if classifier else (),
     )

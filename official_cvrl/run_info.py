@@ -4,14 +4,16 @@
 import dataclasses
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import tensorflow as tf
 
 import official_cvrl
 from official_cvrl import checkpoints, errors, filesystems, manifest
 from official_cvrl import origin as origin_lib
 from official_cvrl.data import clip_format
-from official_cvrl.modeling import resnet_3d
+from official_cvrl.modeling import heads, resnet_3d
 
 _NAME = "run.json"
 
@@ -26,6 +28,8 @@ class RunInfo:
         clip: what the model sees in evaluation; None for a run that never evaluates.
         origin: the weights its backbone started from.
         version: of the package that made the run.
+        classifier: `LinearClassifier.get_config()`; None for a run that trains none.
+        label_names: of the classifier's classes, in order.
     """
 
     data_dir: str
@@ -33,6 +37,8 @@ class RunInfo:
     clip: clip_format.ClipFormat | None
     origin: origin_lib.Origin = origin_lib.Origin()
     version: str = official_cvrl.__version__
+    classifier: Mapping[str, Any] | None = None
+    label_names: Sequence[str] = ()
 
 
 def write(model_dir: str, info: RunInfo) -> None:
@@ -52,9 +58,11 @@ def read(model_dir: str) -> RunInfo | None:
     try:
         content = json.loads(path.read_text())
         clip, origin = content.pop("clip"), content.pop("origin", {})
+        label_names = tuple(content.pop("label_names", ()))
         return RunInfo(
             clip=clip and clip_format.ClipFormat(**clip),
             origin=origin_lib.Origin(**origin),
+            label_names=label_names,
             **content,
         )
     except (ValueError, TypeError, KeyError) as error:
@@ -80,14 +88,45 @@ def read_trained(model_dir: str) -> RunInfo:
     return info
 
 
-def load_backbone(model_dir: str, info: RunInfo) -> tuple[resnet_3d.ResNet3D, str]:
+def load_backbone(
+    model_dir: str, info: RunInfo, *, dtype: str | None = None
+) -> tuple[resnet_3d.ResNet3D, str]:
     """Builds a run's backbone with the weights of its newest checkpoint; names the checkpoint.
+
+    Args:
+        model_dir: the run's folder, or what else `checkpoints.load_backbone` reads.
+        info: describes the backbone.
+        dtype: name of the Keras policy to compute with; None: as in training.
 
     Raises:
         UserError: there is no checkpoint, or it does not fit.
     """
-    backbone = resnet_3d.ResNet3D.from_config(dict(info.backbone))
+    backbone = resnet_3d.ResNet3D.from_config(_with_dtype(info.backbone, dtype))
     return backbone, checkpoints.load_backbone(backbone, model_dir)
+
+
+def load_classifier(
+    checkpoint: str, info: RunInfo, *, embedding_dim: int, dtype: str | None = None
+) -> heads.LinearClassifier:
+    """Builds the classifier that a run trained, with the weights of one of its checkpoints.
+
+    Args:
+        checkpoint: without its ending.
+        info: describes the classifier.
+        embedding_dim: of the backbone.
+        dtype: see `load_backbone`.
+
+    Raises:
+        UserError: the checkpoint holds no such classifier.
+    """
+    classifier = heads.LinearClassifier.from_config(_with_dtype(info.classifier, dtype))
+    classifier.build([None, embedding_dim])
+    checkpoints.restore(tf.train.Checkpoint(classifier=classifier), checkpoint)
+    return classifier
+
+
+def _with_dtype(config, dtype):
+    return dict(config) | ({} if dtype is None else {"dtype": dtype})
 
 
 def write_json(path: str, content: Any) -> None:

@@ -23,6 +23,7 @@ _PACKAGES = {
     "google": "protobuf",
     "official": "tf_models_official",
     "orbit": "tf_models_official",
+    "tensorflow_serving": "tensorflow_serving_api",
 }
 # Used where it happens to be installed; in no requirements file.
 _OPTIONAL = {"tensorflow_io"}

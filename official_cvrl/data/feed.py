@@ -125,8 +125,8 @@ class Feed:
         return _Batches(batches, data_dir=self.data_dir, split=shards.split)
 
     @property
-    def num_classes(self) -> int:
-        """Number of labels of the data set.
+    def label_names(self) -> tuple[str, ...]:
+        """Class names of the data set, by label.
 
         Raises:
             UserError: the records carry no labels.
@@ -138,7 +138,12 @@ class Feed:
                 "which a classifier needs. Convert a folder with one sub-folder per class or a csv "
                 "with a label column; beside records of others write one class name a line."
             )
-        return len(names)
+        return names
+
+    @property
+    def num_classes(self) -> int:
+        """Number of labels of the data set; errors as of `label_names`."""
+        return len(self.label_names)
 
     def check_test(self) -> None:
         """Looks whether there is something to test, before any time goes into training.

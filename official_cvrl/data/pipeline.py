@@ -178,23 +178,18 @@ def test_batches(
         "weight" float32 [batch], 0.0 where a row is padding.
     """
 
-    def views(record):
-        indices = sampling.dense_clip_frames(
-            tf.size(record["frames"]),
+    def example(serialized):
+        record = parse(serialized)
+        views = test_views(
+            record,
             num_frames=num_frames,
             temporal_stride=temporal_stride,
+            min_resize=min_resize,
+            crop_size=crop_size,
             num_test_clips=num_test_clips,
+            num_test_crops=num_test_crops,
         )
-        needed, places = tf.unique(tf.reshape(indices, [-1]))
-        frames = spatial.decode_resized(_frames(record, needed), min_resize=min_resize)
-        crops = spatial.test_crops(frames, crop_size=crop_size, num_test_crops=num_test_crops)
-        places = tf.reshape(places, [num_test_clips, num_frames])
-        by_clip = tf.stack([tf.gather(crop, places) for crop in tf.unstack(crops)], axis=1)
-        return tf.reshape(by_clip, [-1, *by_clip.shape[2:]])
-
-    def example(serialized):
-        record = _parsed(serialized)
-        return {"views": views(record), "weight": 1.0} | _identity(record, shards)
+        return {"views": views, "weight": 1.0} | _identity(record, shards)
 
     per_replica = input_context.get_per_replica_batch_size(global_batch_size)
     own, rows = _test_share(shards, per_replica, input_context)
@@ -203,6 +198,62 @@ def test_batches(
     padding = tf.data.Dataset.range(rows).map(lambda _: _zeros(dataset.element_spec))
     dataset = dataset.concatenate(padding).take(rows)
     return dataset.batch(per_replica, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+
+
+def parse(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Returns what `records.parse_example` does.
+
+    Raises:
+        tf.errors.InvalidArgumentError: the record has another layout, or no frames.
+    """
+    record = records.parse_example(serialized)
+    frames = record["frames"]
+    frames = faults.require(
+        tf.size(frames) > 0, frames, example_id=record["example_id"], fault="has no frames"
+    )
+    return record | {"frames": frames}
+
+
+def test_views(
+    record: dict[str, tf.Tensor],
+    *,
+    num_frames: int,
+    temporal_stride: int,
+    min_resize: int,
+    crop_size: int,
+    num_test_clips: int,
+    num_test_crops: int,
+) -> tf.Tensor:
+    """Returns what evaluation sees of one video.
+
+    Args:
+        record: see `parse`; for the others see `test_batches`.
+        num_frames: frames of a clip.
+        temporal_stride: video frames from one frame of a clip to the next.
+        min_resize: pixels of the shorter side.
+        crop_size: height and width of a crop.
+        num_test_clips: clips spread evenly over the video.
+        num_test_crops: crops along the longer side.
+
+    Returns:
+        uint8 [num_test_clips * num_test_crops, num_frames, crop_size, crop_size, 3], the crops of
+        the first clip first.
+
+    Raises:
+        tf.errors.InvalidArgumentError: a frame is no JPEG, or sizes differ.
+    """
+    indices = sampling.dense_clip_frames(
+        tf.size(record["frames"]),
+        num_frames=num_frames,
+        temporal_stride=temporal_stride,
+        num_test_clips=num_test_clips,
+    )
+    needed, places = tf.unique(tf.reshape(indices, [-1]))
+    frames = spatial.decode_resized(_frames(record, needed), min_resize=min_resize)
+    crops = spatial.test_crops(frames, crop_size=crop_size, num_test_crops=num_test_crops)
+    places = tf.reshape(places, [num_test_clips, num_frames])
+    by_clip = tf.stack([tf.gather(crop, places) for crop in tf.unstack(crops)], axis=1)
+    return tf.reshape(by_clip, [-1, *by_clip.shape[2:]])
 
 
 def _training_batches(
@@ -232,7 +283,7 @@ def _training_batches(
     )
 
     def example(epoch, serialized):
-        record = _parsed(serialized)
+        record = parse(serialized)
         return views(record, epoch) | _identity(record, shards)
 
     options = tf.data.Options()
@@ -270,15 +321,6 @@ def _check_positive(**numbers):
     for name, number in numbers.items():
         if number < 1:
             raise ValueError(f"{name}={number} must be at least 1.")
-
-
-def _parsed(serialized):
-    record = records.parse_example(serialized)
-    frames = record["frames"]
-    frames = faults.require(
-        tf.size(frames) > 0, frames, example_id=record["example_id"], fault="has no frames"
-    )
-    return record | {"frames": frames}
 
 
 def _frames(record, indices):

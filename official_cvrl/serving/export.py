@@ -1,6 +1,7 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
-"""Writes a run's backbone as a SavedModel that plain TensorFlow, or TF Serving, loads."""
+"""Writes a run's model as a SavedModel that plain TensorFlow, or TF Serving, loads."""
 
+import dataclasses
 import os
 import shutil
 import sys
@@ -9,81 +10,133 @@ import tempfile
 import tensorflow as tf
 from absl import app, flags, logging
 
-from official_cvrl import errors, run_info
-from official_cvrl.data import clip_format, spatial
+from official_cvrl import checkpoints, errors, manifest, run_info
+from official_cvrl.data import clip_format
+from official_cvrl.serving import samples, signatures, trial, warmup
+
+# By name, Keras's policy; variables stay float32 under the second.
+DTYPES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
-class FeatureExtractor(tf.Module):
-    """Clips of any size in, embeddings out.
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """How a model is exported.
 
-    Args:
-        backbone: a built backbone.
-        clip: the format that the backbone was evaluated with.
+    Attributes:
+        checkpoint: whose weights: a checkpoint of the run, or any that `checkpoints.load_backbone`
+            reads if no classifier is wanted; "" for the newest of the run.
+        version: number of the new version; 0 for the one after the last.
+        dtype: "float32" or "bfloat16", what convolutions are computed in; "" as in training.
+        xla: whether the model is compiled with XLA, once for each batch size.
+
+    Raises:
+        ValueError: a negative version, or another dtype.
     """
 
-    def __init__(self, backbone: tf.keras.Model, clip: clip_format.ClipFormat):
-        super().__init__()
-        self._backbone, self._clip = backbone, clip
-        signature = tf.TensorSpec([None, clip.num_frames, None, None, 3], tf.uint8, name="clips")
-        self.embed = tf.function(self._embed, input_signature=[signature])
+    checkpoint: str = ""
+    version: int = 0
+    dtype: str = ""
+    xla: bool = False
 
-    def _embed(self, clips):
-        """Embeds clips, resized and cropped to the centre exactly as in evaluation.
-
-        Args:
-            clips: uint8 [batch, num_frames, height, width, 3], RGB.
-
-        Returns:
-            {"embedding": float32 [batch, dim]}.
-        """
-        shape = tf.shape(clips)
-        frames = tf.reshape(clips, [-1, shape[2], shape[3], 3])
-        frames = spatial.center_crop(
-            frames, min_resize=self._clip.min_resize, crop_size=self._clip.crop_size
-        )
-        size = self._clip.crop_size
-        cropped = tf.reshape(frames, [-1, self._clip.num_frames, size, size, 3])
-        floats = tf.cast(cropped, tf.float32) / 255.0
-        return {"embedding": self._backbone(floats, training=False)["embedding"]}
+    def __post_init__(self):
+        if self.version < 0:
+            raise ValueError(f"version={self.version} must not be negative.")
+        if self.dtype and self.dtype not in DTYPES:
+            raise ValueError(f"dtype={self.dtype!r} must be one of {', '.join(DTYPES)}.")
 
 
-def export(model_dir: str, output: str) -> str:
-    """Exports the newest checkpoint of a run as the next version in a folder.
+def export(model_dir: str, output: str, *, options: Options | None = None) -> str:
+    """Exports a checkpoint of a run as a version in a folder; see `signatures.Signatures`.
 
     Args:
         model_dir: folder of a training run.
         output: folder of versions, 1, 2, …; made if it is not there.
+        options: how.
 
     Returns:
-        The folder of the new version. It appears whole or not at all.
+        The folder of the new version. It appears whole or not at all, and not before plain
+        TensorFlow has loaded it and answered as the model does here.
 
     Raises:
-        UserError: no run or checkpoint there, or the output cannot be written.
+        UserError: no run or checkpoint there, a classifier without its labels, the version is
+            there already, or the output cannot be written.
     """
+    options = options or Options()
     info = run_info.read_trained(model_dir)
-    backbone, _ = run_info.load_backbone(model_dir, info)
-    module = FeatureExtractor(backbone, info.clip)
     try:
         os.makedirs(output, exist_ok=True)
+        target = os.path.join(output, str(_version(output, options.version)))
         scratch = tempfile.mkdtemp(dir=output, prefix=".writing-")
         try:
-            return _write(module, info.clip, scratch, output)
+            saved = _write(model_dir, info, options, scratch)
+            os.rename(saved, target)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
     except OSError as error:
         raise errors.UserError(f"{output!r} cannot be written: {error}.") from error
-
-
-def _write(module, clip, scratch, output):
-    saved = os.path.join(scratch, "model")
-    tf.saved_model.save(module, saved, signatures={"serving_default": module.embed})
-    os.makedirs(os.path.dirname(os.path.join(saved, clip_format.SERVED_FILE)), exist_ok=True)
-    with open(os.path.join(saved, clip_format.SERVED_FILE), "w", encoding="utf-8") as file:
-        file.write(clip.to_json() + "\n")
-    versions = [int(name) for name in os.listdir(output) if name.isdecimal()]
-    target = os.path.join(output, str(max(versions, default=0) + 1))
-    os.rename(saved, target)
     return target
+
+
+def _version(output, wanted):
+    there = [int(name) for name in os.listdir(output) if name.isdecimal()]
+    if wanted in there:
+        raise errors.UserError(
+            f"{output!r} holds version {wanted} already; give another --version, or none for "
+            f"version {max(there) + 1}."
+        )
+    return wanted or max(there, default=0) + 1
+
+
+def _write(model_dir, info, options, scratch):
+    saved = os.path.join(scratch, "model")
+    module, checkpoint = _load(model_dir, info, options, scratch)
+    tf.saved_model.save(module, saved, signatures=dict(module.functions))
+    requests = samples.requests(info.clip)
+    warmup.write(saved, requests, model_name=os.path.basename(os.path.abspath(model_dir)))
+    with open(os.path.join(saved, clip_format.SERVED_FILE), "w", encoding="utf-8") as file:
+        file.write(info.clip.to_json() + "\n")
+    print(f"{checkpoint} is written; plain TensorFlow tries it:", flush=True)
+    try:
+        trial.check(saved, module, requests, dtype=module.dtype, scratch=scratch)
+    except trial.TrialError as error:
+        raise errors.UserError(f"The SavedModel is not as it should be: {error}.") from error
+    return saved
+
+
+def _load(model_dir, info, options, scratch):
+    """The signatures with the weights of a checkpoint, and its path."""
+    policy = DTYPES.get(options.dtype)
+    backbone, checkpoint = run_info.load_backbone(
+        options.checkpoint or model_dir, info, dtype=policy
+    )
+    classifier, label_file = None, ""
+    if info.classifier is not None:
+        label_file = _write_labels(model_dir, info, scratch)
+        classifier = run_info.load_classifier(
+            checkpoint, info, embedding_dim=backbone.embedding_dim, dtype=policy
+        )
+    elif checkpoints.holds(checkpoint, "classifier"):
+        raise errors.UserError(
+            f"{checkpoint} holds a classifier that {model_dir}/run.json does not describe: an "
+            "earlier version of this package made it. Run its --mode=train once more; a run that "
+            "is finished is only described anew."
+        )
+    module = signatures.Signatures(
+        backbone, clip=info.clip, classifier=classifier, label_file=label_file, xla=options.xla
+    )
+    return module, checkpoint
+
+
+def _write_labels(model_dir, info, scratch):
+    names, count = info.label_names, info.classifier["num_classes"]
+    if len(names) != count:
+        raise errors.UserError(
+            f"{model_dir}/run.json names {len(names)} labels for a classifier of {count} classes; "
+            f"see that {info.data_dir}/{manifest.LABELS_NAME} is what it was trained with, and run "
+            "its --mode=train once more."
+        )
+    manifest.write_labels(scratch, names)
+    return os.path.join(scratch, manifest.LABELS_NAME)
 
 
 def main(unused_argv):
@@ -91,11 +144,12 @@ def main(unused_argv):
     # Saving warns of functions that are not part of a signature, as they need not be.
     logging.set_verbosity(logging.ERROR)
     tf.get_logger().setLevel("ERROR")
-    model_dir, output = flags.FLAGS.model_dir, flags.FLAGS.output
+    given = flags.FLAGS
     try:
-        if not model_dir or not output:
+        if not given.model_dir or not given.output:
             raise errors.UserError("give --model_dir=RUN and --output=DIR")
-        print(f"SavedModel: {export(model_dir, output)}")
+        options = Options(given.checkpoint, given.version, given.dtype, given.xla)
+        print(f"SavedModel: {export(given.model_dir, given.output, options=options)}")
     except errors.UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -109,4 +163,12 @@ if __name__ == "__main__":
     # Here, because other commands have flags of the same names, and some import this one.
     flags.DEFINE_string("model_dir", None, "Folder of a training run.")
     flags.DEFINE_string("output", None, "Where OUTPUT/VERSION/saved_model.pb goes.")
+    flags.DEFINE_string(
+        "checkpoint", "", "Whose weights: a checkpoint of the run; its newest if not given."
+    )
+    flags.DEFINE_integer("version", 0, "Number of the version; 0: the next.", lower_bound=0)
+    flags.DEFINE_enum(
+        "dtype", "", ["", *DTYPES], "Convolutions are computed in it; not given: as in training."
+    )
+    flags.DEFINE_bool("xla", False, "Compile the model with XLA, once for each batch size.")
     app.run(main)
