@@ -115,7 +115,7 @@ def _begun_from(backbone, pretrained, model_dir, *, mode, step):
 def _evaluated(outer, model_dir):
     results = dict(outer.evaluate())
     if results:
-        run_info.write_json(os.path.join(model_dir, "results.json"), results)
+        run_info.write_results(model_dir, results)
     return results
 
 

@@ -15,7 +15,7 @@ from official_cvrl import origin as origin_lib
 from official_cvrl.data import clip_format
 from official_cvrl.modeling import heads, resnet_3d
 
-_NAME = "run.json"
+_NAME, _RESULTS = "run.json", "results.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,6 +86,26 @@ def read_trained(model_dir: str) -> RunInfo:
             "evaluation is not known; bind one of them and run --mode=train once more."
         )
     return info
+
+
+def read_results(model_dir: str) -> Mapping[str, float]:
+    """Returns the measures of a run's last evaluation by name; empty if there was none.
+
+    Raises:
+        UserError: the file is there but broken.
+    """
+    path = filesystems.openable_path(model_dir) / _RESULTS
+    if not path.exists():
+        return {}
+    try:
+        return {str(name): float(value) for name, value in json.loads(path.read_text()).items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise errors.UserError(f"{path} holds no table of results: {error}") from error
+
+
+def write_results(model_dir: str, results: Mapping[str, float]) -> None:
+    """Writes what `read_results` reads, whole or not at all."""
+    write_json(os.path.join(model_dir, _RESULTS), dict(results))
 
 
 def load_backbone(

@@ -1,11 +1,15 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """A run's folder read back."""
 
+import dataclasses
+
+import numpy as np
 import pytest
+import tensorflow as tf
 
 from official_cvrl import errors, run_info
 from official_cvrl.data import clip_format
-from official_cvrl.modeling import resnet_3d
+from official_cvrl.modeling import heads, resnet_3d
 
 _CLIP = clip_format.ClipFormat(num_frames=4, temporal_stride=2, min_resize=20, crop_size=16)
 
@@ -24,6 +28,32 @@ def test_round_trip(tmp_path):
     assert [v.shape for v in rebuilt.variables] == [
         v.shape for v in resnet_3d.ResNet3D.from_config(dict(info.backbone)).variables
     ]
+
+
+def test_a_classifier_comes_back_as_it_was_saved(tmp_path):
+    classifier = heads.LinearClassifier(2, normalize_embedding=False)
+    classifier.build([None, 3])
+    checkpoint = tf.train.Checkpoint(classifier=classifier).save(str(tmp_path / "ckpt"))
+    described = {"classifier": classifier.get_config(), "label_names": ("left", "right")}
+    run_info.write(str(tmp_path), dataclasses.replace(_info(), **described))
+    info = run_info.read(str(tmp_path))
+    assert info.label_names == ("left", "right")
+    embeddings = tf.constant([[1.0, -2.0, 0.5]])
+    for dtype, rtol in ((None, 1e-6), ("mixed_bfloat16", 0.02)):
+        read = run_info.load_classifier(checkpoint, info, embedding_dim=3, dtype=dtype)
+        np.testing.assert_allclose(read(embeddings), classifier(embeddings), rtol=rtol)
+        assert read.dtype_policy.name == (dtype or "float32")
+    with pytest.raises(errors.UserError, match="classifier/output_layer/kernel"):
+        run_info.load_classifier(checkpoint, info, embedding_dim=4)
+
+
+def test_results(tmp_path):
+    assert run_info.read_results(str(tmp_path)) == {}
+    run_info.write_results(str(tmp_path), {"top1": 0.5})
+    assert run_info.read_results(str(tmp_path)) == {"top1": 0.5}
+    (tmp_path / "results.json").write_text("[0.5]")
+    with pytest.raises(errors.UserError, match=r"results\.json holds no table of results"):
+        run_info.read_results(str(tmp_path))
 
 
 def test_no_run_there(tmp_path):

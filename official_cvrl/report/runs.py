@@ -2,7 +2,6 @@
 """Runs by what their folders say: what each is, whose backbone it took, which belong together."""
 
 import dataclasses
-import json
 import os
 from collections.abc import Mapping, Sequence
 
@@ -83,7 +82,7 @@ def read(model_dir: str) -> Run:
         raise errors.UserError(
             f"{model_dir} holds no run (no run.json); give the --model_dir of a training run."
         )
-    return Run(model_dir, info, settings_lib.read(model_dir), _results(model_dir))
+    return Run(model_dir, info, settings_lib.read(model_dir), run_info.read_results(model_dir))
 
 
 def family(run: Run) -> Sequence[Run]:
@@ -122,14 +121,3 @@ def _beside(run):
 
 def _architecture(run):
     return {name: value for name, value in run.info.backbone.items() if name != "name"}
-
-
-def _results(model_dir):
-    path = os.path.join(model_dir, "results.json")
-    if not os.path.exists(path):
-        return {}
-    try:
-        with open(path, encoding="utf-8") as file:
-            return {str(name): float(value) for name, value in json.load(file).items()}
-    except (ValueError, TypeError, AttributeError) as error:
-        raise errors.UserError(f"{path} holds no table of results: {error}") from error

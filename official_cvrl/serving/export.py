@@ -12,7 +12,7 @@ from absl import app, flags, logging
 
 from official_cvrl import checkpoints, errors, manifest, run_info
 from official_cvrl.data import clip_format
-from official_cvrl.serving import samples, signatures, trial, warmup
+from official_cvrl.serving import model_card, samples, signatures, trial, warmup
 
 # By name, Keras's policy; variables stay float32 under the second.
 DTYPES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
@@ -97,9 +97,17 @@ def _write(model_dir, info, options, scratch):
         file.write(info.clip.to_json() + "\n")
     print(f"{checkpoint} is written; plain TensorFlow tries it:", flush=True)
     try:
-        trial.check(saved, module, requests, dtype=module.dtype, scratch=scratch)
+        seconds = trial.check(saved, module, requests, scratch=scratch)
     except trial.TrialError as error:
         raise errors.UserError(f"The SavedModel is not as it should be: {error}.") from error
+    model_card.write(
+        saved,
+        model_dir=model_dir,
+        info=info,
+        checkpoint=checkpoint,
+        signatures=module,
+        seconds=seconds,
+    )
     return saved
 
 

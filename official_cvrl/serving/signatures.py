@@ -2,6 +2,7 @@
 """What a SavedModel answers: four ways to hand videos over, one set of outputs."""
 
 import dataclasses
+import math
 import types
 from collections.abc import Mapping
 
@@ -34,6 +35,7 @@ class Signatures(tf.Module):
 
     Attributes:
         dtype: name of the type that convolutions are computed in.
+        xla: as given.
         functions: by signature, the `tf.function`.
 
     Args:
@@ -60,7 +62,7 @@ class Signatures(tf.Module):
         super().__init__()
         if classifier is not None and not label_file:
             raise ValueError(f"{label_file=} must name a file if there is a classifier.")
-        self.dtype = backbone.compute_dtype
+        self.dtype, self.xla = backbone.compute_dtype, xla
         self._clip = clip
         widths = {"embedding": backbone.embedding_dim}
         self._labels = None
@@ -109,6 +111,11 @@ class Signatures(tf.Module):
             }
             for name, function in self.functions.items()
         }
+
+    @property
+    def num_parameters(self) -> int:
+        """How many numbers the model has, moving statistics among them."""
+        return sum(math.prod(variable.shape) for variable in self._saved)
 
     @property
     def _crop_shape(self):

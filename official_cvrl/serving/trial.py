@@ -3,6 +3,7 @@
 
 import os
 import pickle
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -14,8 +15,10 @@ from tensorflow.core.protobuf import saved_model_pb2
 from official_cvrl.serving import signatures as signatures_lib
 
 _SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "plain_load.py")
-# Of the largest value. Within bfloat16 a sum in another order may round to a neighbour.
-_TOLERANCES = {"float32": 1e-5, "bfloat16": 0.05}
+# The line of a traceback that names the error.
+_ERROR = re.compile(r"^\w[\w.]*(?:Error|Exception|Interrupt)\b.*", re.MULTILINE)
+# Of the largest value. In 16 bits a sum in another order may round to a neighbour.
+_TOLERANCE, _TOLERANCE_16_BITS = 1e-5, 0.05
 
 
 class TrialError(Exception):
@@ -27,7 +30,6 @@ def check(
     signatures: signatures_lib.Signatures,
     requests: Mapping[str, Mapping[str, np.ndarray]],
     *,
-    dtype: str,
     scratch: str,
 ) -> Mapping[str, float]:
     """Loads a SavedModel in a process without this package and compares its answers.
@@ -36,7 +38,6 @@ def check(
         saved_model: its folder.
         signatures: what it was written from, in this process.
         requests: by signature, the inputs by name.
-        dtype: that the model computes in, "float32" or a shorter one.
         scratch: folder for what the two processes tell each other.
 
     Returns:
@@ -50,7 +51,7 @@ def check(
     written = _declarations(saved_model)
     if written != declared:
         raise TrialError(f"it declares {written}, where {declared} was to be written")
-    tolerance = _TOLERANCES["float32" if dtype in ("float32", "float64") else "bfloat16"]
+    tolerance = _TOLERANCE_16_BITS if signatures.dtype.endswith("16") else _TOLERANCE
     answers = _answers(saved_model, requests, scratch=scratch)
     for name, inputs in requests.items():
         tensors = {key: tf.constant(value) for key, value in inputs.items()}
@@ -71,8 +72,8 @@ def _answers(saved_model, requests, *, scratch):
         check=False,
     )
     if done.returncode:
-        said = done.stderr.strip().splitlines()
-        raise TrialError(f"plain TensorFlow cannot use it: {said[-1] if said else 'no word'}")
+        said = _ERROR.findall(done.stderr) or [f"exit code {done.returncode}"]
+        raise TrialError(f"plain TensorFlow cannot use it: {said[-1]}")
     with open(answered, "rb") as file:
         return pickle.load(file)
 

@@ -24,6 +24,9 @@ def test_linear_evaluation_of_the_run_beside_it(pretrained, records):
     assert f"Backbone from {pretrained}/ckpt-12" in done.stdout
     results = json.loads((run / "results.json").read_text())
     assert set(results) == {"top1", "knn_top1"}
+    described = json.loads((run / "run.json").read_text())
+    assert described["label_names"] == (records / "labels.txt").read_text().splitlines()
+    assert described["classifier"]["num_classes"] == len(described["label_names"])
     again = conftest.train("linear_eval.gin", model_dir=run, data_dir=records, mode="eval")
     assert json.loads((run / "results.json").read_text()) == results, again.stderr
 

@@ -95,7 +95,7 @@ def write_run(model_dir, *, data_dir, config=PRETRAINING, results=None, clip=CLI
     os.makedirs(model_dir, exist_ok=True)
     run_info.write(str(model_dir), run_info.RunInfo(str(data_dir), backbone, clip))
     if results is not None:
-        run_info.write_json(os.path.join(model_dir, "results.json"), results)
+        run_info.write_results(str(model_dir), results)
     with open(os.path.join(model_dir, "config.gin"), "w", encoding="utf-8") as file:
         file.write(config)
     return str(model_dir)
