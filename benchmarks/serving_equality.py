@@ -1,0 +1,130 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""Embeddings of videos by a run's evaluation, by its SavedModel, by extraction: how equal they are.
+
+    python -m benchmarks.serving_equality --model_dir=RUN --videos=MY_VIDEOS --output=DIR
+
+Converts the videos, exports the run's newest checkpoint, and prints a Markdown table: the largest
+difference from evaluation over the largest value, of all videos. --server adds what a server says
+that serves DIR/saved_model. The table of docs/serving.md.
+"""
+
+import dataclasses
+import functools
+import os
+import tempfile
+
+import official_cvrl  # noqa: F401  isort: skip  (selects legacy Keras before TensorFlow is imported)
+import numpy as np
+import tensorflow as tf
+from absl import app, flags, logging
+
+from benchmarks import studies
+from official_cvrl import manifest, records, run_info
+from official_cvrl.data import pipeline, sampling
+from official_cvrl.serving import export
+from official_cvrl.tasks import views
+
+_MODEL_DIR = flags.DEFINE_string("model_dir", None, "Folder of a training run.", required=True)
+_VIDEOS = flags.DEFINE_string("videos", None, "Folder of videos.", required=True)
+_OUTPUT = flags.DEFINE_string("output", None, "Folder for records and more.", required=True)
+_SERVERS = flags.DEFINE_multi_string("server", [], "As extraction takes it: grpc://HOST:PORT, …")
+
+_SPLIT = "test"
+_MIDDLE, _DENSE, _MULTI_VIEW = (1, 1), (10, 1), (10, 3)  # Clips and crops.
+_MAX_CLIPS_PER_PASS = 4
+
+
+def main(unused_argv):
+    """Converts, exports, embeds and prints the table."""
+    logging.set_verbosity(logging.ERROR)
+    tf.get_logger().setLevel("ERROR")
+    folder, served = (os.path.join(_OUTPUT.value, name) for name in ("records", "saved_model"))
+    studies.run(
+        *("-m", "tfrecords_tools.convert", "--dataset=folder", "--unlabelled"),
+        *(f"--split={_SPLIT}", f"--videos={_VIDEOS.value}", f"--output={folder}"),
+    )
+    version = export.export(_MODEL_DIR.value, served)
+    shards = manifest.find_shards(folder, _SPLIT)
+    expected = _Evaluation(_MODEL_DIR.value, shards)
+    print("\n| way | views | largest relative difference |\n|---|---|---|")
+    for way, test_views, embeddings in _ways(version, shards, expected.clip):
+        evaluated = expected.embeddings(*test_views)
+        difference = np.abs(embeddings - evaluated).max() / np.abs(evaluated).max()
+        print(f"| {way} | {test_views[0]} × {test_views[1]} | {difference:.1e} |", flush=True)
+
+
+class _Evaluation:
+    """A run's backbone over test views, as in training."""
+
+    def __init__(self, model_dir, shards):
+        info = run_info.read_trained(model_dir)
+        self.clip, self._shards = info.clip, shards
+        backbone, _ = run_info.load_backbone(model_dir, info)
+        self._collector = views.embedding_collector(
+            backbone,
+            strategy=tf.distribute.get_strategy(),
+            max_clips_per_pass=_MAX_CLIPS_PER_PASS,
+        )
+
+    @functools.cache  # noqa: B019  (one object, alive as long as the process)
+    def embeddings(self, num_test_clips, num_test_crops):
+        """Returns float32 [num_videos, dim], in the order of the records."""
+        batches = pipeline.test_batches(
+            self._shards,
+            num_test_clips=num_test_clips,
+            num_test_crops=num_test_crops,
+            global_batch_size=1,
+            **dataclasses.asdict(self.clip),
+        )
+        return self._collector.collect(batches, label="evaluation")["outputs"]
+
+
+def _ways(version, shards, clip):
+    """Yields (way, clips and crops, embeddings in the order of the records)."""
+    serialized = list(tf.data.TFRecordDataset(list(shards.paths)).as_numpy_iterator())
+    videos = [records.decode_example(record) for record in serialized]
+    model = tf.saved_model.load(version)
+
+    def answers(signature, requests):
+        embed = model.signatures[signature]
+        return np.concatenate([embed(**request)["embedding"] for request in requests])
+
+    clips = [_middle_clip(video.frames, clip) for video in videos]
+    pixels = [[tf.io.decode_jpeg(frame, channels=3) for frame in frames] for frames in clips]
+    examples = [{"examples": tf.constant([record])} for record in serialized]
+    for signature, test_views, requests in (
+        ("serving_default", _MIDDLE, [{"clips": tf.stack([frames])} for frames in pixels]),
+        ("encoded_frames", _MIDDLE, [{"frames": tf.constant([frames])} for frames in clips]),
+        ("sequence_examples", _MIDDLE, examples),
+        ("multi_view", _MULTI_VIEW, examples),
+    ):
+        yield f"`{signature}`", test_views, answers(signature, requests)
+    paths = [os.path.join(_VIDEOS.value, video.data_path) for video in videos]
+    places = [f"--saved_model={version}", *(f"--server={server}" for server in _SERVERS.value)]
+    for place in places:
+        way = f"`extract {place.partition('=')[0]}`" + (" grpc" if "grpc:" in place else "")
+        yield way, _DENSE, _extracted(place, paths)
+
+
+def _middle_clip(frames, clip):
+    indices = sampling.dense_clip_frames(
+        len(frames),
+        num_frames=clip.num_frames,
+        temporal_stride=clip.temporal_stride,
+        num_test_clips=1,
+    )
+    return [frames[index] for index in indices[0]]
+
+
+def _extracted(place, paths):
+    with tempfile.TemporaryDirectory() as folder:
+        output = os.path.join(folder, "embeddings.npz")
+        videos = [f"--videos={path}" for path in paths]
+        studies.run("-m", "official_cvrl.serving.extract", place, *videos, f"--output={output}")
+        with np.load(output) as table:
+            rows = dict(zip(table["paths"].tolist(), table["embeddings"], strict=True))
+    return np.stack([rows[path] for path in paths])
+
+
+if __name__ == "__main__":
+    app.run(main)
