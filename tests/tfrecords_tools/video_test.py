@@ -1,6 +1,10 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """Tests of tfrecords_tools.video."""
 
+import os
+import pathlib
+import subprocess
+import sys
 import wave
 
 import cv2
@@ -94,6 +98,28 @@ def test_turned_cameras_give_upright_frames(
 def test_pixels_become_square(tmp_path, write_video):
     encoded = _read(write_video(tmp_path / "a.mkv", pixel_aspect=2))
     assert (encoded.width, encoded.height) == (96, 32)
+
+
+_TWICE = """
+import sys
+from tfrecords_tools import video
+for _ in range(2):
+    print(repr(video.read_video(sys.argv[1], settings=video.Settings()).fault))
+"""
+
+
+def test_nothing_is_asked_of_a_file_that_is_closed(tmp_path, write_video):
+    path = write_video(tmp_path / "a.mp4", num_frames=12)
+    done = subprocess.run(
+        [sys.executable, "-c", _TWICE, path],
+        # glibc then overwrites what is freed, so that reading it gives nonsense every time.
+        env=os.environ | {"MALLOC_PERTURB_": "90"},
+        cwd=pathlib.Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["''", "''"]
 
 
 def test_variable_frame_rate_keeps_the_times(tmp_path, write_video):
