@@ -65,6 +65,7 @@ class Clip:
       name: names the record where the data set has a name for it, whichever file it lies in.
       may_be_cut: the file may hold that part and nothing else; its length tells.
       key_frame: the moment whose persons have boxes, if there is one.
+      same_as: the video that has the same content and is converted instead; empty if none has.
     """
 
     path: str
@@ -75,6 +76,7 @@ class Clip:
     name: str = ""
     may_be_cut: bool = False
     key_frame: KeyFrame | None = None
+    same_as: str = ""
 
     @property
     def example_id(self) -> str:

@@ -13,7 +13,7 @@ import tqdm
 from etils import epath
 
 from official_cvrl import manifest, records
-from tfrecords_tools import engines, shards
+from tfrecords_tools import checksums, engines
 
 
 def check_split(data_dir: str | os.PathLike[str], split: str, *, quiet: bool = False) -> list[str]:
@@ -59,7 +59,7 @@ def _check_shard(
     path: epath.Path, known: Mapping[str, Any] | None, label_names: Sequence[str], bar: tqdm.tqdm
 ) -> tuple[list[str], list[str]]:
     faults, example_ids, count = [], [], 0
-    if known is not None and known["sha256"] != shards.sha256(path):
+    if known is not None and known["sha256"] != checksums.sha256(path):
         faults.append(
             f"{path.name}: its content is not what {manifest.MANIFEST_NAME} says (SHA-256)"
         )

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import tensorflow as tf
 from PIL import Image, ImageDraw, ImageFont
 
-from official_cvrl import errors, filesystems, manifest, records
+from official_cvrl import errors, filesystems, manifest, records, regions
 
 _FRAMES = 6
 _CELL = (176, 132)  # Width and height of a frame's place, in pixels.
@@ -19,6 +19,7 @@ _CAPTION = 264
 _MARGIN = 20
 _TIME = 18
 _PAPER, _INK, _FAINT, _RULE = "#ffffff", "#1b1b1f", "#6b6b76", "#e4e4ea"
+_LABELLED, _UNLABELLED = "#ffd400", "#35c8ff"  # Boxes: somebody did something, or was detected.
 _CANDIDATES = 4  # So many records are looked at for each row that is drawn.
 
 
@@ -89,12 +90,21 @@ def _draw_row(
         for line in _wrap(pen, text, font, width=_CAPTION - 2 * _GAP):
             pen.text((_MARGIN, y), line, font=font, fill=ink)
             y += font.size + 5
-    last = len(example.frames) - 1
-    for place in range(min(_FRAMES, len(example.frames))):
-        index = round(place * last / max(1, min(_FRAMES, len(example.frames)) - 1))
+    for place, index in enumerate(_shown_frames(example)):
         left = _MARGIN + _CAPTION + place * (_CELL[0] + _GAP)
-        _draw_frame(sheet, (left, top), example.frames[index])
+        _draw_frame(sheet, (left, top), example, index)
         pen.text((left + 1, top + _CELL[1] + 2), _time(example, index), font=small, fill=_FAINT)
+
+
+def _shown_frames(example: records.Example) -> list[int]:
+    """Returns frames from first to last, the key frame among them if there is one."""
+    count = min(_FRAMES, len(example.frames))
+    shown = [round(place * (len(example.frames) - 1) / max(1, count - 1)) for place in range(count)]
+    if example.key_frame is not None:
+        key = example.key_frame.frame_index
+        nearest = min(range(count), key=lambda place: abs(shown[place] - key))
+        shown[nearest] = key
+    return shown
 
 
 def _caption(example: records.Example, shards: manifest.ShardSet, *, large, small):
@@ -107,6 +117,16 @@ def _caption(example: records.Example, shards: manifest.ShardSet, *, large, smal
     size = f"{example.width}x{example.height}, " if example.width else ""
     rate = f", {example.frame_rate:.4g} fps" if example.frame_rate else ""
     yield f"{shards.split}, {size}{len(example.frames)} frames{rate}", small, _FAINT
+    if example.key_frame is not None:
+        persons = example.key_frame.boxes
+        actions = dict.fromkeys(name for person in persons for name in person.label_names)
+        detected = sum(not person.labels for person in persons)
+        yield (
+            f"{len(persons)} boxes{f', {detected} of them detected' if detected else ''}"
+            f"{': ' if actions else ''}{', '.join(actions)}",
+            small,
+            _FAINT,
+        )
 
 
 def _wrap(pen: ImageDraw.ImageDraw, text: str, font, *, width: int) -> Iterator[str]:
@@ -123,16 +143,28 @@ def _wrap(pen: ImageDraw.ImageDraw, text: str, font, *, width: int) -> Iterator[
             return
 
 
-def _draw_frame(sheet: Image.Image, place: tuple[int, int], jpeg: bytes) -> None:
+def _draw_frame(
+    sheet: Image.Image, place: tuple[int, int], example: records.Example, index: int
+) -> None:
     try:
-        frame = Image.open(io.BytesIO(jpeg)).convert("RGB")
+        frame = Image.open(io.BytesIO(example.frames[index])).convert("RGB")
     except OSError as error:
         raise errors.UserError(f"a frame does not decode: {error}; --check says which.") from error
     frame.thumbnail(_CELL, Image.Resampling.LANCZOS)
+    if example.key_frame is not None and index == example.key_frame.frame_index:
+        _draw_boxes(frame, example.key_frame.boxes)
     left, top = place[0], place[1] + (_CELL[1] - frame.height) // 2
     sheet.paste(frame, (left, top))
     edge = [(left, top), (left + frame.width - 1, top + frame.height - 1)]
     ImageDraw.Draw(sheet).rectangle(edge, outline=_RULE)  # Else white frames vanish on the paper.
+
+
+def _draw_boxes(frame: Image.Image, boxes: Sequence[regions.Box]) -> None:
+    pen = ImageDraw.Draw(frame)
+    right, bottom = frame.width - 1, frame.height - 1
+    for box in sorted(boxes, key=lambda box: bool(box.labels)):  # The labelled ones on top.
+        corners = [box.xmin * right, box.ymin * bottom, box.xmax * right, box.ymax * bottom]
+        pen.rectangle(corners, outline=_LABELLED if box.labels else _UNLABELLED, width=2)
 
 
 def _time(example: records.Example, index: int) -> str:

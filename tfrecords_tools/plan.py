@@ -19,6 +19,7 @@ from tfrecords_tools import annotations, results, video
 _VIDEOS_PER_SHARD = 64
 _USEFUL_SHARDS = 8  # Enough for readers to work side by side on a small data set.
 _LEAST_VIDEOS_PER_SHARD = 4
+_NOT_CONVERTED = (results.FAILED, results.SKIPPED)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -214,12 +215,12 @@ def _is_whole(output, result: results.ShardResult) -> bool:
 
 
 def _worth_another_try(spec: ShardSpec, result: results.ShardResult) -> bool:
-    """Returns whether a video that failed has been replaced since."""
+    """Returns whether a video that failed, or repeated another, has been replaced since."""
     clips = {clip.example_id: clip for clip in spec.clips}
     told = {one.example_id: one for one in result.videos}
     if set(clips) != set(told):
         return True
     return any(
-        one.status == results.FAILED and one.source_bytes != clips[name].source_bytes()
+        one.status in _NOT_CONVERTED and one.source_bytes != clips[name].source_bytes()
         for name, one in told.items()
     )

@@ -17,7 +17,7 @@ NOTES_FOLDER = ".conversion"
 CONVERTED = "converted"
 INCOMPLETE = "incomplete"  # Converted, but the source lacks frames.
 FAILED = "failed"
-SKIPPED = "skipped"  # Not a video at all.
+SKIPPED = "skipped"  # Not a video at all, or one that is there already.
 
 
 @dataclasses.dataclass(frozen=True)

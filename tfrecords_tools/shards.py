@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import bisect
 import dataclasses
-import hashlib
 import os
 from collections.abc import Callable
 
@@ -17,11 +16,10 @@ import tensorflow as tf
 from etils import epath
 
 from official_cvrl import filesystems, manifest, records, regions
-from tfrecords_tools import annotations, plan, results, video
+from tfrecords_tools import annotations, checksums, plan, results, video
 
 CANNOT_WRITE = (OSError, tf.errors.OpError)  # What `write_shard` raises.
 
-_CHUNK = 1 << 22
 _MICROSECONDS = 1_000_000
 _CUT_ROUGHLY_US = 500_000  # Tools cut a little before or after the second they are told.
 _CUT_AT_KEY_FRAMES_US = 2_500_000  # Those that do not encode anew cut at the next key frame.
@@ -60,7 +58,7 @@ def write_shard(spec: plan.ShardSpec, *, watch: Watch = _NOBODY) -> results.Shar
             name=spec.name,
             num_examples=sum(bool(one.num_frames) for one in videos),
             bytes=partial.stat().length,
-            sha256=sha256(partial),
+            sha256=checksums.sha256(partial),
             videos=tuple(videos),
         )
         partial.replace(shard)
@@ -71,15 +69,6 @@ def write_shard(spec: plan.ShardSpec, *, watch: Watch = _NOBODY) -> results.Shar
     return result
 
 
-def sha256(path: epath.Path) -> str:
-    """Returns the checksum of a file, in hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
 def _write_clips(
     path: epath.Path, spec: plan.ShardSpec, *, watch: Watch
 ) -> list[results.VideoResult]:
@@ -88,6 +77,10 @@ def _write_clips(
     with tf.io.TFRecordWriter(os.fspath(path)) as writer:
         for position, clip in enumerate(spec.clips):
             watch.on_start(position)
+            if clip.same_as:
+                told.append(_duplicate(clip, spec))
+                watch.on_end()
+                continue
             try:
                 if clip.example_id in blamed:
                     raise video.VideoError(blamed[clip.example_id])
@@ -197,6 +190,11 @@ def _converted(
         frame_rate=round(encoded.frame_rate, 3),
         seconds=round((encoded.end_us - encoded.timestamps_us[0]) / _MICROSECONDS, 3),
     )
+
+
+def _duplicate(clip: annotations.Clip, spec: plan.ShardSpec) -> results.VideoResult:
+    reason = f"duplicate content: the same bytes as {clip.same_as}"
+    return dataclasses.replace(_failed(clip, spec, reason=reason), status=results.SKIPPED)
 
 
 def _failed(clip: annotations.Clip, spec: plan.ShardSpec, *, reason: str) -> results.VideoResult:

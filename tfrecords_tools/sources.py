@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 
 from official_cvrl import errors
-from tfrecords_tools import annotations
+from tfrecords_tools import annotations, duplicates
 from tfrecords_tools.datasets import ava, csv_file, folder, hmdb51, kinetics, ucf101
 
 DATASETS = ("folder", "csv", "kinetics", "ucf101", "hmdb51", "ava")
@@ -66,7 +66,7 @@ def read(
     given = {name: value for name, value in options.items() if value is not None}
     _check_options(dataset, given)
     if dataset == "folder":
-        return folder.read(videos, split=split, unlabelled=unlabelled)
+        return duplicates.mark(folder.read(videos, split=split, unlabelled=unlabelled))
     if table is None:
         raise errors.UserError(f"--dataset={dataset} needs --annotations={_ANNOTATIONS[dataset]}.")
     return _READERS[dataset](table, videos=videos, split=split, **given)

@@ -10,21 +10,17 @@ from collections.abc import Callable, Iterator
 
 import av
 import cv2
-import numpy as np
-from av.video import reformatter
+
+from tfrecords_tools import scaling
 
 # What goes wrong in a file ends up in the report; libav's own lines would tear the progress bar.
 av.logging.set_level(av.logging.PANIC)
-
-# One process per core decodes whole videos; threads inside would only get in each other's way.
-_SCALER_THREADS = {"threads": 1} if int(av.__version__.split(".")[0]) >= 17 else {}
 
 # A record is one protocol buffer, whose limit is 2 GiB; readers hold it in memory whole.
 MAX_ENCODED_BYTES = 1 << 30
 
 _MICROSECONDS = 1_000_000
 _COMPLETE = 0.9  # Containers count roughly; fewer frames than this share means some are lost.
-_SANE_PIXEL_ASPECT = (0.1, 10.0)
 _FALLBACK_RATE = fractions.Fraction(25)
 
 
@@ -272,15 +268,23 @@ def _resample(
 
 
 class _Encoder:
-    """Scales and turns frames to one size and encodes them."""
+    """Brings frames to one size and encodes them."""
 
     def __init__(self, stream: av.video.stream.VideoStream, settings: Settings):
-        self._pixel_aspect = _pixel_aspect(stream)
-        self._settings = settings
-        self._scaler = reformatter.VideoReformatter()  # Keeps libswscale's tables between frames.
+        self._scaler = scaling.Scaler(
+            pixel_aspect=stream.sample_aspect_ratio, short_side=settings.short_side
+        )
+        self._quality = settings.quality
         self._last: tuple[av.VideoFrame, bytes] | None = None
         self._num_bytes = 0
-        self.height = self.width = 0
+
+    @property
+    def height(self) -> int:
+        return self._scaler.height
+
+    @property
+    def width(self) -> int:
+        return self._scaler.width
 
     def encode(self, frame: av.VideoFrame) -> bytes:
         if self._last is None or self._last[0] is not frame:
@@ -298,38 +302,12 @@ class _Encoder:
             )
 
     def _encode(self, frame: av.VideoFrame) -> bytes:
-        quarter_turns = round(frame.rotation / 90) % 4
-        sideways = quarter_turns % 2 == 1
-        if not self.height:
-            self.height, self.width = self._upright_size(frame, sideways=sideways)
-        # Area filtering is swscale's fastest that does not alias, and frames only ever shrink.
-        scaled = self._scaler.reformat(
-            frame,
-            width=self.height if sideways else self.width,
-            height=self.width if sideways else self.height,
-            format="bgr24",
-            interpolation="AREA",
-            **_SCALER_THREADS,
-        )
-        pixels = np.rot90(scaled.to_ndarray(), quarter_turns)
         done, jpeg = cv2.imencode(
-            ".jpg", np.ascontiguousarray(pixels), [cv2.IMWRITE_JPEG_QUALITY, self._settings.quality]
+            ".jpg", self._scaler.picture(frame), [cv2.IMWRITE_JPEG_QUALITY, self._quality]
         )
         if not done:
             raise VideoError("a frame could not be encoded as JPEG")
         return jpeg.tobytes()
-
-    def _upright_size(self, frame: av.VideoFrame, *, sideways: bool) -> tuple[int, int]:
-        height, width = frame.height, frame.width * self._pixel_aspect
-        if sideways:
-            height, width = width, height
-        scale = min(1.0, self._settings.short_side / min(height, width))
-        return max(1, round(height * scale)), max(1, round(width * scale))
-
-
-def _pixel_aspect(stream: av.video.stream.VideoStream) -> float:
-    aspect = float(stream.sample_aspect_ratio or 1)
-    return aspect if _SANE_PIXEL_ASPECT[0] < aspect < _SANE_PIXEL_ASPECT[1] else 1.0
 
 
 def _frame_rate(

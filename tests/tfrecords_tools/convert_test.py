@@ -102,7 +102,7 @@ class TestAgain:
 
     def test_a_repaired_video_is_taken_in(self, output, class_folders, tmp_path, write_video):
         videos = shutil.copytree(class_folders, tmp_path / "videos")
-        write_video(videos / "run" / "empty.mp4", num_frames=6)
+        write_video(videos / "run" / "empty.mp4", num_frames=5)
         summary = _convert(videos, output)
         assert summary.num_converted == 10
         assert summary.splits[0].num_kept == 2
@@ -118,14 +118,29 @@ class TestAgain:
 
 
 def test_split_folders_and_unlabelled(tmp_path, write_video):
-    for name in ("train/a/1", "train/b/2", "test/b/3"):
-        write_video(tmp_path / "videos" / f"{name}.mp4", num_frames=3)
+    for count, name in enumerate(("train/a/1", "train/b/2", "test/b/3"), start=3):
+        write_video(tmp_path / "videos" / f"{name}.mp4", num_frames=count)
     summary = _convert(tmp_path / "videos", tmp_path / "out")
     assert [(one.name, one.num_converted) for one in summary.splits] == [("test", 1), ("train", 2)]
     assert manifest.find_shards(tmp_path / "out", "test").label_names == ("a", "b")
     flat = _convert(tmp_path / "videos" / "train", tmp_path / "flat", unlabelled=True)
     assert flat.label_names == ()
     assert flat.num_converted == 2
+
+
+def test_duplicates_are_told_and_taken_in_when_replaced(tmp_path, write_video):
+    videos, out = tmp_path / "videos", tmp_path / "out"
+    for name in ("a", "b"):
+        write_video(videos / f"{name}.mp4", num_frames=3)
+    assert _convert(videos, out).num_converted == 1
+    told = {one.path: (one.status, one.reason) for one in results.read_report(out, "train")}
+    assert told == {
+        "a.mp4": ("converted", ""),
+        "b.mp4": ("skipped", "duplicate content: the same bytes as a.mp4"),
+    }
+    assert _convert(videos, out).splits[0].num_kept == 1
+    write_video(videos / "b.mp4", num_frames=5)
+    assert _convert(videos, out).num_converted == 2
 
 
 def test_test_fraction(class_folders, tmp_path):

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from official_cvrl import manifest, records
+from official_cvrl import manifest, records, regions
 from tfrecords_tools import check, convert, inspect
 
 
@@ -205,3 +205,29 @@ class TestContactSheet:
             others = [other for other in range(3) if other != channel]
             pure = (sheet[..., channel] > 200) & (sheet[..., others].max(axis=-1) < 60)
             assert pure.sum() > 20
+
+    def test_persons_have_boxes_in_the_key_frame_alone(self, tmp_path):
+        boxes = (
+            regions.Box(0.25, 0.0, 0.75, 0.5, labels=(1,), label_names=("stand",)),
+            regions.Box(0.0, 0.5, 1.0, 1.0, score=0.5),
+        )
+        record = _record(
+            frames=[_jpeg(90, size=(176, 132))] * 9,
+            timestamps_us=range(9),
+            height=132,
+            width=176,
+            key_frame=regions.KeyFrame(4, boxes),
+        )
+        _write(tmp_path, record)
+        sheet = self._draw(tmp_path, tmp_path)
+        red, green, blue = np.moveaxis(sheet, -1, 0)
+        for drawn, (ymin, xmin, ymax, xmax) in (
+            ((red > 250) & (green > 200) & (blue < 20), (0.25, 0.0, 0.75, 0.5)),
+            ((red < 60) & (blue > 250), (0.0, 0.5, 1.0, 1.0)),
+        ):
+            rows, columns = np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0))
+            left = 20 + 264 + 2 * 184  # Where frame 3 of 0, 2, 3, 5, 6, 8 would be.
+            assert abs(rows[0] - (20 + 132 * ymin)) <= 1
+            assert abs(rows[-1] - (20 + 132 * ymax)) <= 2
+            assert abs(columns[0] - (left + 176 * xmin)) <= 1
+            assert abs(columns[-1] - (left + 176 * xmax)) <= 2
