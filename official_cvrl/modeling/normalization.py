@@ -2,9 +2,12 @@
 """Batch normalisation whose batch can span every replica."""
 
 import contextlib
+import functools
 import threading
 
 import tensorflow as tf
+
+from official_cvrl.modeling import fused_norm
 
 
 class _Here(threading.local):
@@ -38,10 +41,10 @@ class BatchNormalization(tf.keras.layers.Layer):
     False, the moving statistics take the batch's place and stay as they are.
 
     With `synchronized`, the batch is that of all replicas; with one replica nothing has to be
-    exchanged and the fused kernel is used. The variance is the mean squared deviation, without
-    Bessel's correction, on every path: as in `tf.keras.layers.BatchNormalization` with
-    `synchronized=True`, which the published code pre-trains with, and so that the moving
-    variance does not depend on the number of replicas. (Keras's fused path, taken for 4-D and
+    exchanged. The variance is the mean squared deviation, without Bessel's correction, on every
+    path: as in `tf.keras.layers.BatchNormalization` with `synchronized=True`, which the published
+    code pre-trains with, and so that the moving variance does not depend on the number of
+    replicas. (Keras's fused path, taken for 4-D and
     5-D inputs without `synchronized`, multiplies the moving variance by n / (n − 1).)
 
     Statistics and parameters are float32 under 16-bit policies, float64 under "float64".
@@ -115,86 +118,58 @@ class BatchNormalization(tf.keras.layers.Layer):
         """
         if not (training and self.trainable):
             return self._normalize(inputs, self.moving_mean, self.moving_variance)
-        replica_context = self._replica_context()
-        if replica_context is not None:
-            mean, variance = self._moments_of_all_replicas(inputs, replica_context)
-            outputs = self._normalize_plainly(inputs, mean, variance)
-        elif self.statistics_dtype == tf.float64:
-            mean, variance = tf.nn.moments(inputs, self._reduced_axes(inputs))
-            outputs = self._normalize_plainly(inputs, mean, variance)
-        else:
-            outputs, mean, variance = self._normalize_with_own_moments(inputs)
+        normalized = self._plainly if self.statistics_dtype == tf.float64 else self._fused
+        outputs, mean, variance = normalized(inputs, self._all_reduce())
         self._update(self.moving_mean, mean)
         self._update(self.moving_variance, variance)
         return outputs
 
-    def _replica_context(self):
-        """The replica context to exchange moments in, or None where the batch is all here."""
-        if not self.synchronized:
+    def _all_reduce(self):
+        """Sums over the replicas, or None where the batch is all here."""
+        context = tf.distribute.get_replica_context() if self.synchronized else None
+        if context is None or context.num_replicas_in_sync == 1:
             return None
-        context = tf.distribute.get_replica_context()
-        return context if context is not None and context.num_replicas_in_sync > 1 else None
+        return functools.partial(context.all_reduce, tf.distribute.ReduceOp.SUM)
 
-    def _reduced_axes(self, inputs):
-        return list(range(inputs.shape.rank - 1))
+    def _plainly(self, inputs, all_reduce):
+        """Outputs and moments in float64, differentiated by TensorFlow."""
+        axes = list(range(inputs.shape.rank - 1))
+        if all_reduce is None:
+            mean, variance = tf.nn.moments(inputs, axes)
+        else:
+            mean, variance, _ = fused_norm.moments_of_all(
+                tf.reduce_mean(inputs, axes),
+                tf.reduce_mean(tf.square(inputs), axes),
+                count=fused_norm.count(inputs, inputs.dtype),
+                all_reduce=all_reduce,
+            )
+        return self._normalize_plainly(inputs, mean, variance), mean, variance
 
-    def _moments_of_all_replicas(self, inputs, replica_context):
-        """Mean and variance over all replicas' elements, replicas weighted by what they hold."""
-        inputs = tf.cast(inputs, self.statistics_dtype)
-        axes = self._reduced_axes(inputs)
-        channels = inputs.shape[-1]
-        count = tf.cast(tf.size(inputs) // channels, inputs.dtype)
-        # One vector, so that each layer costs one exchange.
-        local_sums = tf.concat(
-            [tf.reduce_sum(inputs, axes), tf.reduce_sum(tf.square(inputs), axes), [count]], axis=0
-        )
-        sums = replica_context.all_reduce(tf.distribute.ReduceOp.SUM, local_sums)
-        mean = sums[:channels] / sums[-1]
-        mean_square = sums[channels:-1] / sums[-1]
-        # Rounding can bring the difference of two large numbers below zero.
-        return mean, tf.maximum(mean_square - tf.square(mean), 0)
-
-    def _normalize_with_own_moments(self, inputs):
-        """Outputs and moments of this replica's batch by the fused kernel."""
-        nothing = tf.zeros([0], self.statistics_dtype)
-        outputs, mean, variance = self._fused(inputs, nothing, nothing, training=True)
-        count = tf.cast(tf.size(inputs) // inputs.shape[-1], variance.dtype)
-        # The kernel applies Bessel's correction to the variance that it reports.
-        return outputs, mean, variance * (count - 1) / count
+    def _fused(self, inputs, all_reduce):
+        """Outputs and moments by the fused kernels."""
+        frames = _as_frames(inputs)
+        if all_reduce is None:
+            outputs, mean, variance = fused_norm.normalize(
+                frames, self.gamma, self.beta, epsilon=self.epsilon
+            )
+        else:
+            outputs, mean, variance = fused_norm.normalize_over_replicas(
+                frames, self.gamma, self.beta, epsilon=self.epsilon, all_reduce=all_reduce
+            )
+        return _like(inputs, outputs), mean, variance
 
     def _normalize(self, inputs, mean, variance):
         if self.statistics_dtype == tf.float64:
             return self._normalize_plainly(inputs, mean, variance)
-        return self._fused(inputs, mean, variance, training=False)[0]
+        outputs = fused_norm.apply(
+            _as_frames(inputs), mean, variance, self.gamma, self.beta, epsilon=self.epsilon
+        )
+        return _like(inputs, outputs)
 
     def _normalize_plainly(self, inputs, mean, variance):
-        outputs = tf.nn.batch_normalization(
-            tf.cast(inputs, self.statistics_dtype),
-            mean,
-            variance,
-            self.beta,
-            self.gamma,
-            self.epsilon,
+        return tf.nn.batch_normalization(
+            inputs, mean, variance, self.beta, self.gamma, self.epsilon
         )
-        return tf.cast(outputs, inputs.dtype)
-
-    def _fused(self, inputs, mean, variance, *, training):
-        """Runs the fused kernel, which knows [batch, height, width, channels] only."""
-        # The raw op, because tf.compat.v1.nn.fused_batch_norm raises ε to 1.001e-5.
-        outputs = tf.raw_ops.FusedBatchNormV3(
-            x=inputs if inputs.shape.rank == 4 else self._as_frames(inputs),
-            scale=self.gamma,
-            offset=self.beta,
-            mean=mean,
-            variance=variance,
-            epsilon=self.epsilon,
-            is_training=training,
-        )
-        y = outputs.y if inputs.shape.rank == 4 else tf.reshape(outputs.y, tf.shape(inputs))
-        return tf.ensure_shape(y, inputs.shape), outputs.batch_mean, outputs.batch_variance
-
-    def _as_frames(self, inputs):
-        return tf.reshape(inputs, [-1, 1, 1, inputs.shape[-1]])
 
     def _update(self, moving, value):
         if _here.moving_statistics_kept:
@@ -208,3 +183,14 @@ class BatchNormalization(tf.keras.layers.Layer):
             "epsilon": self.epsilon,
             "synchronized": self.synchronized,
         }
+
+
+def _as_frames(inputs):
+    """The kernels know [batch, height, width, channels] only."""
+    return inputs if inputs.shape.rank == 4 else tf.reshape(inputs, [-1, 1, 1, inputs.shape[-1]])
+
+
+def _like(inputs, outputs):
+    if inputs.shape.rank != 4:
+        outputs = tf.reshape(outputs, tf.shape(inputs))
+    return tf.ensure_shape(outputs, inputs.shape)
