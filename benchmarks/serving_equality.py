@@ -100,10 +100,12 @@ def _ways(version, shards, clip):
     ):
         yield f"`{signature}`", test_views, answers(signature, requests)
     paths = [os.path.join(_VIDEOS.value, video.data_path) for video in videos]
-    places = [f"--saved_model={version}", *(f"--server={server}" for server in _SERVERS.value)]
-    for place in places:
-        way = f"`extract {place.partition('=')[0]}`" + (" grpc" if "grpc:" in place else "")
-        yield way, _DENSE, _extracted(place, paths)
+    yield "`extract --saved_model`", _DENSE, _extracted(paths, f"--saved_model={version}")
+    for server in _SERVERS.value:
+        # Which a server does not tell.
+        stride = f"--temporal_stride={clip.temporal_stride}"
+        way = f"`extract --server={server.partition(':')[0]}://…`"
+        yield way, _DENSE, _extracted(paths, f"--server={server}", stride)
 
 
 def _middle_clip(frames, clip):
@@ -116,11 +118,11 @@ def _middle_clip(frames, clip):
     return [frames[index] for index in indices[0]]
 
 
-def _extracted(place, paths):
+def _extracted(paths, *where):
     with tempfile.TemporaryDirectory() as folder:
         output = os.path.join(folder, "embeddings.npz")
         videos = [f"--videos={path}" for path in paths]
-        studies.run("-m", "official_cvrl.serving.extract", place, *videos, f"--output={output}")
+        studies.run("-m", "official_cvrl.serving.extract", *where, *videos, f"--output={output}")
         with np.load(output) as table:
             rows = dict(zip(table["paths"].tolist(), table["embeddings"], strict=True))
     return np.stack([rows[path] for path in paths])
