@@ -359,6 +359,37 @@ class TestCommand:
         assert convert.main(["--dataset=folder", *arguments]) == 0
         assert "1 kept from before" in capsys.readouterr().out
 
+    @pytest.mark.parametrize(
+        "name",
+        [
+            ".conversion/.train.settings.json.partial",
+            ".conversion/.train-00001-of-00003.json.partial",
+            ".train-videos.csv.partial",
+            ".labels.txt.partial",
+            ".manifest.json.partial",
+        ],
+    )
+    def test_full_disk_at_any_file(self, class_folders, converted, tmp_path, capsys, name):
+        (tmp_path / ".conversion").mkdir()
+        (tmp_path / name).symlink_to("/dev/full")
+        arguments = [f"--videos={class_folders}", f"--output={tmp_path}", "--quiet", "--workers=1"]
+        assert convert.main(["--dataset=folder", *arguments]) == 2
+        out, err = capsys.readouterr()
+        assert (out, err.count("\n")) == ("", 1)
+        assert str(tmp_path) in err
+        assert "No space left" in err
+        (tmp_path / name).unlink(missing_ok=True)
+        assert convert.main(["--dataset=folder", *arguments]) == 0
+        assert _content(tmp_path) == _content(converted[0])
+
+    def test_a_folder_that_cannot_be_written(self, class_folders, capsys):
+        # Not even root makes files in there.
+        arguments = [f"--videos={class_folders}", "--output=/sys/kernel", "--quiet"]
+        assert convert.main(["--dataset=folder", *arguments]) == 2
+        out, err = capsys.readouterr()
+        assert (out, err.count("\n")) == ("", 1)
+        assert err.startswith("error: --output=/sys/kernel: cannot be written: ")
+
     def test_unknown_options_are_refused(self, capsys):
         with pytest.raises(SystemExit) as stopped:
             convert.main(["--dataset=folder", "--videos=a", "--output=b", "--shrt_side=3"])
@@ -414,5 +445,22 @@ class TestStopped:
         os.remove(videos / "run" / "2.mp4")
         os.rename(tmp_path / "2.mp4", videos / "run" / "2.mp4")
         _convert(videos, output)
+        assert _content(output) == _content(converted[0])
+        assert not list(output.glob(".*"))
+
+    def test_killed_at_one_moment_after_the_other(self, tmp_path, class_folders, converted):
+        """Each run goes on where the one before was killed: once for each kind of file it makes."""
+        output = tmp_path / "out"
+        command = [sys.executable, "-m", "tfrecords_tools.convert", "--dataset=folder"]
+        command += [f"--videos={class_folders}", f"--output={output}", "--workers=1"]
+        killed = 0
+        for moment in (".train-0*.partial", ".conversion/train-0*", "train-videos.csv", "labels.*"):
+            with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+                while not any(output.glob(moment)) and process.poll() is None:
+                    time.sleep(0.0005)
+                process.kill()
+            killed += process.returncode == -signal.SIGKILL
+        assert killed >= 3  # The last may be too quick to be caught.
+        _convert(class_folders, output)
         assert _content(output) == _content(converted[0])
         assert not list(output.glob(".*"))

@@ -244,6 +244,28 @@ def test_what_no_record_can_hold_is_refused(tmp_path, write_video, monkeypatch):
         _read(path)
 
 
+_PEAK = """
+import re, sys
+from tfrecords_tools import video
+encoded = video.read_video(sys.argv[1], settings=video.Settings(), start_us=int(sys.argv[2]))
+assert len(encoded.frames) == 10, len(encoded.frames)
+print(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
+"""
+
+
+def test_memory_does_not_grow_with_the_length_of_a_film(tmp_path, write_video):
+    peaks = []
+    for num_frames in (100, 1000):
+        path = tmp_path / f"{num_frames}.mkv"
+        # One key frame: all of the film has to be decoded.
+        write_video(path, num_frames=num_frames, size=(320, 240), gop=1000)
+        command = [sys.executable, "-c", _PEAK, str(path), str((num_frames - 10) * 100_000)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        peaks.append(int(done.stdout) / 1024)
+    # In megabytes; 900 decoded frames take 100, as JPEGs 10.
+    assert peaks[1] - peaks[0] < 6
+
+
 def test_sign_of_life_for_every_frame(tmp_path, write_video):
     signs = []
     _read(write_video(tmp_path / "a.mp4", num_frames=7), on_frame=lambda: signs.append(1))
