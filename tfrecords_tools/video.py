@@ -339,10 +339,13 @@ def _length_us(container: av.container.InputContainer, stream: av.video.stream.V
 def _fault(tally: _Tally, *, expected: int, seconds: float, expected_seconds: float) -> str:
     """Returns what is lost: by count where the container has one, else by time."""
     lost = ""
+    short = seconds < _COMPLETE * expected_seconds
     if expected:
-        if tally.decoded < _COMPLETE * expected or (tally.faults and tally.decoded < expected):
+        # What an edit list hides is counted, too: few frames over the full time are all there are.
+        few = tally.decoded < _COMPLETE * expected and (short or tally.faults)
+        if few or (tally.faults and tally.decoded < expected):
             lost = f"{tally.decoded} of {expected} frames decode"
-    elif seconds < _COMPLETE * expected_seconds:
+    elif short:
         lost = f"the first {seconds:.1f} of {expected_seconds:.1f} s decode"
     if not lost and tally.faults:
         lost = f"{tally.decoded} frames decode"

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import wave
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -188,6 +189,25 @@ def test_truncated_video_without_a_frame_count(tmp_path, write_video):
     encoded = _read(path)
     assert 5 <= len(encoded.frames) < 18
     assert f"the first {len(encoded.frames) / 10} of 2.0 s decode" in encoded.fault
+
+
+def test_what_an_edit_list_hides_is_not_lost(tmp_path, write_video):
+    """Cut without encoding anew, an MP4 file keeps frames before the cut, which players skip."""
+    whole = write_video(tmp_path / "a.mp4", num_frames=20, rate=10, gop=20)
+    cut = tmp_path / "cut.mp4"
+    with av.open(str(whole)) as source, av.open(str(cut), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        first = None
+        for packet in source.demux(source.streams.video[0]):
+            if packet.dts is None:
+                continue
+            packet.stream = stream
+            first = 1.2 / packet.time_base if first is None else first
+            packet.pts, packet.dts = (int(time - first) for time in (packet.pts, packet.dts))
+            target.mux(packet)
+    encoded = _read(cut)
+    assert _indices(encoded) == list(range(12, 20))
+    assert encoded.fault == ""
 
 
 def test_damage_in_the_middle_never_raises_anything_else(tmp_path, write_video):
