@@ -276,10 +276,10 @@ print(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
 def test_memory_does_not_grow_with_the_length_of_a_film(tmp_path, write_video):
     peaks = []
     for num_frames in (100, 1000):
-        path = tmp_path / f"{num_frames}.mkv"
-        # One key frame: all of the film has to be decoded.
-        write_video(path, num_frames=num_frames, size=(320, 240), gop=1000)
-        command = [sys.executable, "-c", _PEAK, str(path), str((num_frames - 10) * 100_000)]
+        # A stream without times cannot be entered in the middle: all of it has to be decoded.
+        path = tmp_path / f"{num_frames}.m2v"
+        write_video(path, num_frames=num_frames, size=(320, 240), rate=25, codec="mpeg2video")
+        command = [sys.executable, "-c", _PEAK, str(path), str((num_frames - 10) * 40_000)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         peaks.append(int(done.stdout) / 1024)
     # In megabytes; 900 decoded frames take 100, as JPEGs 10.
