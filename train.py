@@ -35,6 +35,7 @@ _MAY_CHANGE_IN_A_RUN = (
     "resnet_3d.ResNet3D.recompute",
     "runtime.Runtime.strategy",
     "runtime.Runtime.tpu",
+    "runtime.Runtime.wait_minutes",
 )
 
 
@@ -45,7 +46,7 @@ def main(arguments):
         results = _run(arguments[1:])
     except errors.UserError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
+        return error.exit_code
     except trainer.Interrupted as interruption:
         # gin adds lines of its own to what passes through it.
         said = str(interruption).splitlines()[0]

@@ -1,5 +1,5 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
-"""The one exception whose message a person reads without a stack trace."""
+"""The exceptions whose message a person reads without a stack trace."""
 
 
 class UserError(Exception):
@@ -7,3 +7,14 @@ class UserError(Exception):
 
     Command modules print the message on standard error and exit with code 2.
     """
+
+    exit_code = 2
+
+
+class TryAgain(UserError):
+    """Nothing that was given is wrong, and the same command may succeed later.
+
+    The exit code is what schedulers know as a failure that is worth another try (sysexits.h).
+    """
+
+    exit_code = 75

@@ -251,7 +251,9 @@ def _plain_errors(root: str) -> Iterator[None]:
     try:
         yield
     except errors.UserError as error:
-        raise errors.UserError(_GIN_CALL.split(str(error))[0]) from error.__cause__
+        # gin raises a class of its own in between.
+        kind = errors.TryAgain if isinstance(error, errors.TryAgain) else errors.UserError
+        raise kind(_GIN_CALL.split(str(error))[0]) from error.__cause__
     except ValueError as error:
         message, *calls = _GIN_CALL.split(str(error))
         if not calls or calls[0] == root:

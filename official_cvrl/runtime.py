@@ -6,10 +6,12 @@ import os
 
 import tensorflow as tf
 
-from official_cvrl import errors
+from official_cvrl import cluster, errors
 
 STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker_mirrored", "tpu")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16", "float64")
+
+_GRPC = "grpc://"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,19 +26,23 @@ class Runtime:
         precision: "float32", "mixed_bfloat16", "mixed_float16" (with loss scaling) or "float64".
         tpu: name or grpc:// address of the TPU; "" for the one of this host.
         deterministic: the same numbers bit by bit from run to run, at some cost in speed.
+        wait_minutes: how long to wait at the start for the other workers of TF_CONFIG.
 
     Raises:
-        ValueError: a strategy or precision of another name.
+        ValueError: a strategy or precision of another name; a wait that is not positive.
     """
 
     strategy: str = "auto"
     precision: str = "float32"
     tpu: str = ""
     deterministic: bool = False
+    wait_minutes: float = 15.0
 
     def __post_init__(self):
         _check_choice("strategy", self.strategy, STRATEGIES)
         _check_choice("precision", self.precision, PRECISIONS)
+        if not self.wait_minutes > 0:
+            raise ValueError(f"wait_minutes={self.wait_minutes} must be positive.")
 
     def start(self, *, seed: int) -> tf.distribute.Strategy:
         """Seeds TensorFlow, sets the precision, and makes the strategy.
@@ -45,7 +51,8 @@ class Runtime:
             seed: of the weights' initialisation; data randomness takes its own arguments.
 
         Raises:
-            UserError: the devices that the strategy needs are not there.
+            UserError: the devices that the strategy needs are not there, or TF_CONFIG is wrong.
+            TryAgain: another worker does not come.
         """
         tf.keras.utils.set_random_seed(seed)
         if self.deterministic:
@@ -59,14 +66,14 @@ class Runtime:
             return self.strategy
         if self.tpu or os.environ.get("TPU_NAME"):
             return "tpu"
-        cluster = tf.distribute.cluster_resolver.TFConfigClusterResolver().cluster_spec().as_dict()
-        several = sum(len(cluster.get(job, ())) for job in ("chief", "worker")) > 1
-        return "multi_worker_mirrored" if several else "auto"
+        found = cluster.from_environment()
+        return "multi_worker_mirrored" if found and found.others else "auto"
 
     def _make_strategy(self):
         chosen = self.chosen()
         if chosen == "multi_worker_mirrored":
             # Before devices are listed: that starts them, and then no other worker can join.
+            cluster.wait_for_others(_named_cluster(), minutes=self.wait_minutes)
             return tf.distribute.MultiWorkerMirroredStrategy()
         if chosen == "tpu":
             return _tpu_strategy(self.tpu)
@@ -82,14 +89,34 @@ def _check_choice(name, value, choices):
         raise ValueError(f"{name}={value!r} must be one of {', '.join(choices)}.")
 
 
+def _named_cluster():
+    found = cluster.from_environment()
+    if found is None:
+        raise errors.UserError(
+            "Runtime.strategy = 'multi_worker_mirrored' needs TF_CONFIG in the environment, which "
+            "says which machines take part (docs/distributed.md); without it this one would train "
+            "alone. On one machine leave Runtime.strategy out: it takes all GPUs there are."
+        )
+    return found
+
+
 def _tpu_strategy(tpu):
+    name = tpu or os.environ.get("TPU_NAME", "")
     try:
+        # TensorFlow would wait for an address forever.
+        if name.startswith(_GRPC) and not cluster.answers(name.removeprefix(_GRPC)):
+            raise ConnectionError("nothing listens there")
         resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu)
         tf.config.experimental_connect_to_cluster(resolver)
         tf.tpu.experimental.initialize_tpu_system(resolver)
-    except (ValueError, tf.errors.OpError, RuntimeError) as error:
+    except (ValueError, OSError, tf.errors.OpError, RuntimeError) as error:
+        found = (
+            f"No TPU named {name!r} answers ({error}). Name another with"
+            if name
+            else "No TPU was found on this machine, and none is named. Name one with TPU_NAME or"
+        )
         raise errors.UserError(
-            f'No TPU named {tpu!r} answers ({error}). Name it with --gin_param="Runtime.tpu='
-            "'NAME or grpc://ADDRESS:PORT'\", or bind Runtime.strategy = 'auto'."
+            f"{found} --gin_param=\"Runtime.tpu = 'NAME or grpc://ADDRESS:PORT'\", or train "
+            "without: --gin_param=\"Runtime.strategy = 'mirrored'\"."
         ) from error
     return tf.distribute.TPUStrategy(resolver)

@@ -44,10 +44,6 @@ class Task(Protocol):
         """Measures the model as it is now; empty if there is nothing to measure with."""
 
 
-# What schedulers know as a failure that is worth another try (sysexits.h).
-_TRY_AGAIN = 75
-
-
 class Interrupted(Exception):  # noqa: N818 - it is not an error
     """The run stopped before its end; it goes on from its last checkpoint.
 
@@ -162,7 +158,7 @@ class Trainer:
                 raise Interrupted(
                     f"another worker of this run is gone (checkpoints are in {self._model_dir}; "
                     f"start all workers again): {error.message.splitlines()[-1]}",
-                    _TRY_AGAIN,
+                    errors.TryAgain.exit_code,
                 ) from error
             finally:
                 bar.close()

@@ -295,14 +295,15 @@ def test_programmers_mistake_stays_one(toys, folder):
         _run(toys, mode="fail")
 
 
-def test_user_error_from_inside_keeps_its_message(toys, folder):
+@pytest.mark.parametrize("kind", [errors.UserError, errors.TryAgain])
+def test_user_error_from_inside_keeps_its_message(toys, folder, kind):
     def complain():
-        raise errors.UserError("nothing there")
+        raise kind("nothing there")
 
     gin_utils.parse([_write("run.gin", _GOOD)])
     with pytest.raises(errors.UserError) as caught:
         gin_utils.configured(toys.run)(on_built=complain)
-    assert str(caught.value) == "nothing there"
+    assert (str(caught.value), caught.value.exit_code) == ("nothing there", kind.exit_code)
 
 
 def test_command_line_overrides_parameters_override_files(toys, folder):

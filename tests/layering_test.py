@@ -38,6 +38,7 @@ _ROOMS = [
     "official_cvrl.weights",
     "official_cvrl.runtime",
     "official_cvrl.workers",
+    "official_cvrl.cluster",
     "official_cvrl.progress",
     "official_cvrl.filesystems",
     "official_cvrl.outputs",

@@ -77,9 +77,22 @@ class RuntimeTest(tf.test.TestCase, parameterized.TestCase):
         with self.assertRaisesRegex(ValueError, f"{next(iter(arguments.values()))}.*{nearest}"):
             runtime.Runtime(**arguments)
 
-    def test_a_tpu_that_is_not_there(self):
-        with self.assertRaisesRegex(errors.UserError, "No TPU named ''"):
-            runtime.Runtime(strategy="tpu").start(seed=0)
+    @parameterized.parameters(
+        ("", "No TPU was found on this machine, and none is named"),
+        ("no/such/tpu", "No TPU named 'no/such/tpu' answers"),
+        ("grpc://127.0.0.1:1", "No TPU named .*127.0.0.1:1.*nothing listens"),
+    )
+    def test_a_tpu_that_is_not_there(self, name, words):
+        with self.assertRaisesRegex(errors.UserError, words):
+            runtime.Runtime(strategy="tpu", tpu=name).start(seed=0)
+
+    def test_workers_without_a_cluster(self):
+        with self.assertRaisesRegex(errors.UserError, "multi_worker_mirrored.*TF_CONFIG"):
+            runtime.Runtime(strategy="multi_worker_mirrored").start(seed=0)
+
+    def test_a_wait_of_no_length(self):
+        with self.assertRaisesRegex(ValueError, "wait_minutes=0"):
+            runtime.Runtime(wait_minutes=0)
 
 
 if __name__ == "__main__":
