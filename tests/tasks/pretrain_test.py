@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from official_cvrl import errors, optimizers
-from official_cvrl.data import augment, pipeline
+from official_cvrl.data import augment, photometric, pipeline
 from official_cvrl.modeling import blocks, heads
 from official_cvrl.objectives import info_nce, weight_decay
 from official_cvrl.tasks import pretrain
@@ -63,12 +63,22 @@ def test_the_update_does_not_depend_on_the_number_of_replicas(data_dir, precisio
         np.testing.assert_allclose(one, two, rtol=1e-5, atol=1e-9)
 
 
+def _clips(batch):
+    """All first views, then all second ones, which are augmented by other probabilities."""
+    first = photometric.photometric(
+        batch["views"][:, 0], batch["seeds"][:, 0], view=0, augmentation=augment.published()
+    )
+    second = photometric.photometric(
+        batch["views"][:, 1], batch["seeds"][:, 1], view=1, augmentation=augment.published()
+    )
+    return tf.concat([first, second], axis=0)
+
+
 def test_a_step_reports_the_loss_of_the_weights_before_it(data_dir):
     strategy = tiny.one_device()
     task = _task(data_dir, strategy)
     batch = next(iter(task.train_dataset(start_step=0)))
-    clips = task._augmented(batch)
-    embeddings = task.backbone(clips, training=True)["embedding"]
+    embeddings = task.backbone(_clips(batch), training=True)["embedding"]
     pairs = tf.split(task.projection_head(embeddings, training=True), 2)
     contrast = info_nce.info_nce_loss(*pairs)
     kernels = task.backbone.trainable_variables + task.projection_head.trainable_variables
@@ -157,7 +167,7 @@ def _one_tape_over_chunks(data_dir, source, *, chunk_size):
                 name: tf.concat([part[start : start + chunk_size] for part in of_replicas], 0)
                 for name, of_replicas in parts.items()
             }
-            embeddings = task.backbone(task._augmented(rows), training=True)["embedding"]
+            embeddings = task.backbone(_clips(rows), training=True)["embedding"]
             pairs.append(tf.split(task.projection_head(embeddings, training=True), 2))
         pair = [tf.concat(views, 0) for views in zip(*pairs, strict=True)]
         contrast = info_nce.info_nce_loss(*pair)
