@@ -84,6 +84,9 @@ class Feed:
     probe_input: TestInput | None
     train_split: str
     test_split: str
+    _found: dict[str, manifest.ShardSet] = dataclasses.field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def __post_init__(self):
         if self.global_batch_size < 1:
@@ -170,7 +173,9 @@ class Feed:
 
     def _shards(self, part):
         split = self.train_split if part == "train" else self.test_split
-        return manifest.find_shards(self.data_dir, split)
+        if split not in self._found:  # A look through thousands of shards takes its time.
+            self._found[split] = manifest.find_shards(self.data_dir, split)
+        return self._found[split]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -53,20 +53,24 @@ def shuffled_epochs(
     compression: str,
     seed: int,
     shuffle_buffer: int,
-    num_skipped: int = 0,
+    rows_per_step: int,
+    start_step: int = 0,
 ) -> tf.data.Dataset:
     """Returns the records epoch after epoch, each time in another order, without end.
 
     An epoch permutes the shards, reads several at once, and sends what it reads through a shuffle
-    buffer. All of it depends on the seed and the epoch only, so a stream from the middle on is the
-    rest of the whole stream. What is skipped is read, not parsed.
+    buffer. Its last records, which do not fill a step, are left out, so that no step reaches into
+    the next epoch, where it could meet a video twice. All of it depends on the seed and the epoch
+    only, so a stream from the middle on is the rest of the whole stream. What is skipped is read,
+    not parsed.
 
     Args:
         own: see `host_shards`.
         compression: of the shards.
         seed: of the order.
         shuffle_buffer: records that wait, undecoded, to be drawn from.
-        num_skipped: records to leave out at the beginning of the first epoch and those after it.
+        rows_per_step: records that this host reads for a step, at most as many as it has.
+        start_step: steps that were done before.
 
     Returns:
         Dataset of (epoch int64 [], serialized string []).
@@ -81,10 +85,13 @@ def shuffled_epochs(
             num_parallel_calls=tf.data.AUTOTUNE,
         )
         shuffled = _shuffled(records, shuffle_buffer, buffer_seed)
-        return shuffled.map(lambda serialized: (number, serialized))
+        whole_steps = shuffled.take(steps_per_epoch * rows_per_step)
+        return whole_steps.map(lambda serialized: (number, serialized))
 
-    first_epoch, skipped = divmod(num_skipped, sum(shard.count for shard in own))
-    return tf.data.Dataset.counter(first_epoch).flat_map(epoch_of).skip(skipped)
+    steps_per_epoch = sum(shard.count for shard in own) // rows_per_step
+    first_epoch, skipped_steps = divmod(start_step, steps_per_epoch)
+    epochs = tf.data.Dataset.counter(first_epoch).flat_map(epoch_of)
+    return epochs.skip(skipped_steps * rows_per_step)
 
 
 def one_pass(own: Sequence[HostShard], *, compression: str) -> tf.data.Dataset:

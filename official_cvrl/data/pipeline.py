@@ -34,6 +34,9 @@ def two_view_batches(
 ) -> tf.data.Dataset:
     """Two views of each video (section 3.3), epoch after epoch.
 
+    No batch holds a video twice, since its copy would count as a negative: what is left of an epoch
+    after its last whole batch is left out of it.
+
     Args:
         shards: what to read.
         global_batch_size: videos of a batch over all replicas and hosts.
@@ -47,8 +50,8 @@ def two_view_batches(
         temporal_augmentation: False takes both clips at one place.
         start_step: batches that were read before; the stream goes on behind them.
         shuffle_buffer: undecoded videos that wait to be drawn from.
-        deterministic: False lets batches form in the order in which videos are ready; each
-            video's views stay what they are.
+        deterministic: False lets batches form in the order in which videos are ready, also
+            across the border of two epochs; each video's views stay what they are.
         input_context: which host reads which part, and how large its batches are.
 
     Returns:
@@ -57,7 +60,7 @@ def two_view_batches(
         "example_key" int64 [batch].
 
     Raises:
-        UserError: a batch is larger than the data set.
+        UserError: a batch is larger than the data set, or a host's part of it than what it reads.
         ValueError: a number that is not positive, or an unknown trend.
     """
     _check_positive(num_frames=num_frames, temporal_stride=temporal_stride, crop_size=crop_size)
@@ -129,11 +132,7 @@ def train_batches(
         frames = spatial.random_crop_resize_flip(
             _frames(record, indices), crop_size=crop_size, seed=drawn[1], augmentation=augmentation
         )
-        labelled = tf.size(record["labels"]) > 0
-        clips = faults.require(
-            labelled, frames, example_id=record["example_id"], fault="has no label"
-        )
-        return {"clips": clips}
+        return {"clips": _require_one_label(record, frames)}
 
     return _training_batches(
         shards,
@@ -267,19 +266,17 @@ def _training_batches(
     deterministic,
     input_context,
 ):
-    if global_batch_size > shards.num_examples:
-        raise errors.UserError(
-            f"global_batch_size={global_batch_size} is more than the {shards.num_examples} videos "
-            f"of split {shards.split!r}; take a smaller batch, with gin files of this project by "
-            f'--gin_param="GLOBAL_BATCH_SIZE = {max(1, shards.num_examples // 2)}".'
-        )
     per_replica = input_context.get_per_replica_batch_size(global_batch_size)
+    rows_per_step = per_replica * _replicas_per_host(input_context)
+    shares = _shares(shards, input_context)
+    _check_batch_fits(shards, shares, rows_per_step, global_batch_size)
     serialized = order.shuffled_epochs(
-        _host_shards(shards, input_context),
+        shares[input_context.input_pipeline_id],
         compression=shards.compression,
         seed=seed,
         shuffle_buffer=shuffle_buffer,
-        num_skipped=start_step * per_replica * _replicas_per_host(input_context),
+        rows_per_step=rows_per_step,
+        start_step=start_step,
     )
 
     def example(epoch, serialized):
@@ -298,19 +295,37 @@ def _test_share(shards, per_replica, input_context):
     All hosts give as many rows as the one with the most videos needs: were one to stop earlier,
     the others would wait for it for ever.
     """
-    hosts = range(input_context.num_input_pipelines)
-    shares = [order.host_shards(shards, host=host, num_hosts=len(hosts)) for host in hosts]
+    shares = _shares(shards, input_context)
     most = max(sum(shard.count for shard in share) for share in shares)
     rows_per_step = per_replica * _replicas_per_host(input_context)
     return shares[input_context.input_pipeline_id], -(-most // rows_per_step) * rows_per_step
 
 
-def _host_shards(shards, input_context):
-    return order.host_shards(
-        shards,
-        host=input_context.input_pipeline_id,
-        num_hosts=input_context.num_input_pipelines,
+def _check_batch_fits(shards, shares, rows_per_step, global_batch_size):
+    """Judges all hosts on each of them: were one to stop alone, the others would wait for it."""
+    videos = [sum(shard.count for shard in share) for share in shares]
+    fewest = min(videos)
+    if rows_per_step <= fewest:
+        return
+    there = f"the {shards.num_examples} videos of split {shards.split!r}"
+    fault = f"global_batch_size={global_batch_size} is more than {there}"
+    if len(shares) > 1:
+        fault = (
+            f"host {videos.index(fewest)} reads {fewest} of {there}, fewer than its "
+            f"{rows_per_step} of a batch (global_batch_size={global_batch_size}, hosts: "
+            f"{len(shares)})"
+        )
+    smaller = max(1, global_batch_size * fewest // rows_per_step // 2)
+    raise errors.UserError(
+        f"{fault}; take a smaller batch, with gin files of this project by "
+        f'--gin_param="GLOBAL_BATCH_SIZE = {smaller}".'
     )
+
+
+def _shares(shards, input_context):
+    """Returns what each host reads."""
+    count = input_context.num_input_pipelines
+    return [order.host_shards(shards, host=host, num_hosts=count) for host in range(count)]
 
 
 def _replicas_per_host(input_context):
@@ -328,13 +343,23 @@ def _frames(record, indices):
     return decode.readable(frames, example_id=record["example_id"])
 
 
+def _require_one_label(record, value):
+    labels, example_id = record["labels"], record["example_id"]
+    fault = tf.strings.format("has {} labels, and a classifier learns one a video", tf.size(labels))
+    value = faults.require(tf.size(labels) < 2, value, example_id=example_id, fault=fault)
+    labelled = tf.reduce_any(labels >= 0)
+    return faults.require(labelled, value, example_id=example_id, fault="has no label")
+
+
 def _identity(record, shards):
     """Returns the first label, or -1, and the key."""
-    label = tf.concat([record["labels"], [-1]], axis=0)[0]
+    label, example_id = tf.concat([record["labels"], [-1]], axis=0)[0], record["example_id"]
+    fault = tf.strings.format("has the label {}, and labels count from 0 (-1: none)", label)
+    label = faults.require(label >= -1, label, example_id=example_id, fault=fault)
     if shards.label_names:
         known = label < len(shards.label_names)
         fault = f"has a label beyond the {len(shards.label_names)} of labels.txt"
-        label = faults.require(known, label, example_id=record["example_id"], fault=fault)
+        label = faults.require(known, label, example_id=example_id, fault=fault)
     return {"label": label, "example_key": record["example_key"]}
 
 

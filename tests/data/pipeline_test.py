@@ -83,9 +83,36 @@ def test_views_differ_between_epochs_and_from_each_other(epochs):
 
 @pytest.mark.parametrize("start", [1, 3, 6])
 def test_resumed_stream_is_the_rest_of_the_stream(shards, uninterrupted, start):
-    """Batches of 4 from 10 videos: the third reaches into the second epoch."""
+    """Batches of 4 from 10 videos: two an epoch."""
     rest = _TWO_VIEWS(shards, global_batch_size=4, shuffle_buffer=3, start_step=start)
     _equal(_take(rest, 8 - start), uninterrupted[start:])
+
+
+def test_no_batch_holds_a_video_twice_and_no_video_is_always_left_out(shards):
+    """The shards hold 10 videos: three batches of 3 an epoch, so a fourth would span two epochs."""
+    labels = _labels(_take(_TRAIN(shards, global_batch_size=3), 60)).reshape(60, 3)
+    for epoch in labels.reshape(20, 9):
+        assert len(set(epoch)) == 9
+    assert set(labels.ravel()) == set(range(10))
+
+
+@pytest.mark.parametrize("start", [2, 3, 4, 9])
+def test_a_host_resumes_exactly_behind_epochs_that_left_videos_out(tmp_path, start):
+    """Hosts of five videos, two replicas each: a step takes four, an epoch leaves out one."""
+    shards = tiny.write(tmp_path, 5, 5)
+    context = _host(1, 2, replicas=4)
+    make = functools.partial(_TRAIN, shards, global_batch_size=8, input_context=context)
+    whole = _take(make(), 24)
+    for batch, next_batch in zip(whole[::2], whole[1::2], strict=True):
+        assert len({*batch["label"].numpy(), *next_batch["label"].numpy()}) == 4
+    _equal(_take(make(start_step=start), 4), whole[2 * start : 2 * start + 4])
+
+
+def test_a_host_with_too_few_videos_is_named_on_every_host(shards):
+    """The shards hold 4, 1 and 5 videos, so the second of three hosts has one."""
+    for host in range(3):
+        with pytest.raises(errors.UserError, match="host 1 reads 1 of the 10 .* its 2 of a batch"):
+            _TRAIN(shards, global_batch_size=6, input_context=_host(host, 3))
 
 
 def test_order_depends_on_the_seed_and_on_nothing_else_of_the_process(shards):
@@ -149,13 +176,6 @@ def test_hosts_share_the_videos_and_see_the_same_views(shards, epochs, hosts):
 def test_records_are_shared_evenly_among_more_hosts_than_shards(shards):
     shares = [order.host_shards(shards, host=host, num_hosts=4) for host in range(4)]
     assert sorted(sum(shard.count for shard in share) for share in shares) == [2, 2, 3, 3]
-
-
-def test_a_host_resumes_where_it_was(shards):
-    context = _host(1, 2, replicas=4)
-    make = functools.partial(_TRAIN, shards, global_batch_size=4, input_context=context)
-    # Two replicas a host: a step takes two batches.
-    _equal(_take(make(start_step=4), 4), _take(make(), 12)[8:])
 
 
 def _views(batch, augmentation):
@@ -327,16 +347,30 @@ def test_a_broken_frame_names_its_video(tmp_path, make):
 
 def test_unlabelled_and_grey_videos(tmp_path):
     grey = [cv2.imencode(".jpg", np.full([20, 24], 99, np.uint8))[1].tobytes()] * 9
-    shards = tiny.write(tmp_path, 1, video_0=grey, unlabelled=True)
+    shards = tiny.write(tmp_path, 1, video_0=grey, labels=[])
     (batch,) = _take(_TWO_VIEWS(shards, global_batch_size=1), 1)
     assert batch["label"].numpy().tolist() == [-1]
     np.testing.assert_array_equal(batch["views"], np.full([1, 2, 3, 8, 8, 3], 99))
 
 
-def test_a_video_without_label_is_named_where_labels_are_needed(tmp_path):
-    shards = tiny.write(tmp_path, 2, unlabelled=True)
-    with pytest.raises(tf.errors.InvalidArgumentError, match=r"example video \d has no label"):
+@pytest.mark.parametrize(
+    ("labels", "fault"),
+    [([], "has no label"), ([-1], "has no label"), ([0, 1], "has 2 labels"), ([-2], "label")],
+)
+def test_a_video_without_one_label_is_named_where_it_is_needed(tmp_path, labels, fault):
+    shards = tiny.write(tmp_path, 2, labels=labels)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=rf"example video \d .*{fault}"):
         _take(_TRAIN(shards, global_batch_size=2), 1)
+
+
+def test_only_minus_1_stands_for_no_label(tmp_path):
+    shards = tiny.write(tmp_path, 1, labels=[-1])
+    (batch,) = _TEST(shards, global_batch_size=1)
+    assert batch["label"].numpy().tolist() == [-1]
+    (tmp_path / "labels.txt").write_text("one\n")
+    shards = tiny.write(tmp_path, 1, labels=[-2])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="example video 0 has the label -2"):
+        _take(_TEST(shards, global_batch_size=1), 1)
 
 
 def test_a_label_beyond_the_label_map_is_named(tmp_path):

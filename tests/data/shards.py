@@ -28,7 +28,7 @@ def _example(number, frames, labels):
     )
 
 
-def write(folder, *counts, num_frames=9, split="train", unlabelled=False, **changes):
+def write(folder, *counts, num_frames=9, split="train", labels=None, **changes):
     """Writes a shard for each count and returns the set.
 
     Args:
@@ -36,7 +36,7 @@ def write(folder, *counts, num_frames=9, split="train", unlabelled=False, **chan
         *counts: videos of each shard, numbered through.
         num_frames: of each video.
         split: name.
-        unlabelled: True leaves the labels out, which are the videos' numbers.
+        labels: of every video; None gives each its number.
         **changes: `video_3=[...]` gives the fourth video other frames.
     """
     number = 0
@@ -45,8 +45,8 @@ def write(folder, *counts, num_frames=9, split="train", unlabelled=False, **chan
         with tf.io.TFRecordWriter(str(folder / name)) as writer:
             for _ in range(count):
                 frames = changes.get(f"video_{number}") or jpegs(num_frames, seed=number)
-                labels = [] if unlabelled else [number]
-                writer.write(_example(number, frames, labels))
+                own = [number] if labels is None else labels
+                writer.write(_example(number, frames, own))
                 number += 1
     return manifest.find_shards(folder, split)
 

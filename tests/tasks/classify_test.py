@@ -153,6 +153,6 @@ def test_top_1_and_top_5_of_labelled_videos_that_are_no_padding(capsys):
 
 
 def test_videos_without_labels_are_refused(tmp_path):
-    shards.write(tmp_path, 4, unlabelled=True)
+    shards.write(tmp_path, 4, labels=[])
     with pytest.raises(errors.UserError, match="no labels.txt"):
         _task(tmp_path, frozen=True)
