@@ -92,11 +92,14 @@ def find_shards(data_dir: str | os.PathLike[str], split: str) -> ShardSet:
     directory = _directory(data_dir)
     shards = _complete_set(directory, split)
     known = known_shards(directory, split)
-    counts = [_count_examples(path, known.get(path.name)) for path in shards]
+    counts = [_count_examples(path, known) for path in shards]
     filled = [path for path, count in zip(shards, counts, strict=True) if count]
     if not filled:
         raise errors.UserError(f"{directory}: the shards of split {split!r} hold no examples.")
-    compression = _common_compression(filled)
+    # Those in the manifest are of one conversion; the others were opened to be counted anyway.
+    compression = _common_compression(
+        [path for path in filled if path is filled[0] or not _is_as_known(path, known)]
+    )
     _check_layout(filled[0])
     return ShardSet(
         paths=tuple(os.fspath(path) for path in filled),
@@ -177,11 +180,14 @@ def known_shards(directory: str | os.PathLike[str], split: str) -> dict[str, Map
     return {shard["name"]: shard for shard in entry.get("shards", ())}
 
 
-def _count_examples(path: epath.Path, known: Mapping[str, Any] | None) -> int:
-    size = path.stat().length
-    if known is not None and known["bytes"] == size:
-        return known["num_examples"]
-    if not size:
+def _is_as_known(path: epath.Path, known: Mapping[str, Mapping[str, Any]]) -> bool:
+    return path.name in known and known[path.name]["bytes"] == path.stat().length
+
+
+def _count_examples(path: epath.Path, known: Mapping[str, Mapping[str, Any]]) -> int:
+    if _is_as_known(path, known):
+        return known[path.name]["num_examples"]
+    if not path.stat().length:
         raise errors.UserError(f"{path}: the shard is empty (0 bytes); {_SAME_COMMAND}.")
     return sum(1 for _ in record_lengths(path))
 
@@ -279,7 +285,8 @@ def read_manifest(directory: str | os.PathLike[str]) -> dict[str, Any]:
     """Returns the content of `manifest.json`, or `{"format": 1, "splits": {}}` without one.
 
     Raises:
-      UserError: the file is not JSON, or was written by a newer version of this project.
+      UserError: the file holds something else than `write_split` writes, or was written by a newer
+        version of this project.
     """
     path = filesystems.openable_path(directory) / MANIFEST_NAME
     if not path.exists():
@@ -287,7 +294,9 @@ def read_manifest(directory: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text())
         version = content["format"]
-    except (ValueError, KeyError, TypeError) as error:
+        if version == FORMAT:
+            _check_splits(content["splits"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise errors.UserError(
             f"{path}: not a manifest ({error!r}); delete it, and the shards are counted instead."
         ) from error
@@ -296,6 +305,19 @@ def read_manifest(directory: str | os.PathLike[str]) -> dict[str, Any]:
             f"{path}: format {version}, but this version reads format {FORMAT}; update the package."
         )
     return content
+
+
+def _check_splits(splits: Any) -> None:
+    """Raises what mistakes in the structure raise, where it is not what `write_split` writes."""
+    for split, entry in splits.items():
+        if not isinstance(entry.get("settings", {}), dict):
+            raise TypeError(f"settings of {split} are no table")
+        for shard in entry.get("shards", ()):
+            numbers = shard["num_examples"], shard["bytes"]
+            if not isinstance(shard["name"], str) or any(
+                not isinstance(number, int) or number < 0 for number in numbers
+            ):
+                raise ValueError(f"shard {shard} of {split}")
 
 
 def write_split(directory: str | os.PathLike[str], *, split: str, entry: Mapping[str, Any]) -> None:
@@ -308,13 +330,41 @@ def write_split(directory: str | os.PathLike[str], *, split: str, entry: Mapping
 
 
 def read_labels(directory: str | os.PathLike[str]) -> tuple[str, ...]:
-    """Returns the class names of `labels.txt`, or nothing without one."""
+    """Returns the class names of `labels.txt`, or nothing without one.
+
+    Raises:
+      UserError: the file cannot be read, or is not UTF-8.
+    """
     path = filesystems.openable_path(directory) / LABELS_NAME
-    return tuple(path.read_text().splitlines()) if path.exists() else ()
+    if not path.exists():
+        return ()
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise errors.UserError(
+            f"{path}: cannot be read: {error}. It must hold one class name a line, in UTF-8."
+        ) from error
+    # Not `splitlines`, which ends a line at a dozen other characters, too.
+    return tuple(line.rstrip("\r") for line in text.removesuffix("\n").split("\n")) if text else ()
+
+
+def check_label_names(label_names: Sequence[str]) -> None:
+    """Refuses class names that would not be one line each.
+
+    Raises:
+      UserError: a name is empty or holds a line break.
+    """
+    for name in label_names:
+        if name.splitlines() != [name]:
+            raise errors.UserError(
+                f"the class name {name!r} is empty or holds a line break, but {LABELS_NAME} has "
+                "one class a line; rename the class."
+            )
 
 
 def write_labels(directory: str | os.PathLike[str], label_names: Sequence[str]) -> None:
-    """Writes `labels.txt`."""
+    """Writes `labels.txt`; errors as of `check_label_names`."""
+    check_label_names(label_names)
     text = "".join(f"{name}\n" for name in label_names)
     write_whole(filesystems.openable_path(directory) / LABELS_NAME, text)
 

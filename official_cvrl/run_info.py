@@ -59,14 +59,25 @@ def read(model_dir: str) -> RunInfo | None:
         content = json.loads(path.read_text())
         clip, origin = content.pop("clip"), content.pop("origin", {})
         label_names = tuple(content.pop("label_names", ()))
-        return RunInfo(
+        info = RunInfo(
             clip=clip and clip_format.ClipFormat(**clip),
             origin=origin_lib.Origin(**origin),
             label_names=label_names,
             **content,
         )
-    except (ValueError, TypeError, KeyError) as error:
+        _check_types(info)
+        return info
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise errors.UserError(f"{path} is not the description of a run: {error}") from error
+
+
+def _check_types(info):
+    tables = info.backbone, info.classifier or {}
+    texts = info.data_dir, info.version, *info.label_names
+    if not all(isinstance(table, dict) for table in tables):
+        raise TypeError("backbone and classifier must be tables of settings")
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError("data_dir, version and label_names must be text")
 
 
 def read_trained(model_dir: str) -> RunInfo:

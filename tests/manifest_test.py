@@ -168,7 +168,27 @@ def test_write_split_keeps_other_splits_and_leaves_nothing_beside(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["manifest.json"]
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "{}", json.dumps({"format": 99, "splits": {}})])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        "{}",
+        json.dumps({"format": 99, "splits": []}),
+        json.dumps({"format": 1}),
+        json.dumps({"format": 1, "splits": []}),
+        json.dumps({"format": 1, "splits": {"train": []}}),
+        json.dumps({"format": 1, "splits": {"train": {"shards": 3}}}),
+        json.dumps({"format": 1, "splits": {"train": {"shards": [{"name": "a"}]}}}),
+        json.dumps(
+            {
+                "format": 1,
+                "splits": {"train": {"shards": [{"name": "a", "bytes": "9", "num_examples": 1}]}},
+            }
+        ),
+        json.dumps({"format": 1, "splits": {"train": {"settings": [1]}}}),
+    ],
+)
 def test_unreadable_manifest_is_named(tmp_path, text):
     (tmp_path / "manifest.json").write_text(text)
     with pytest.raises(errors.UserError, match="manifest.json"):
@@ -179,6 +199,22 @@ def test_labels_round_trip(tmp_path):
     assert manifest.read_labels(tmp_path) == ()
     manifest.write_labels(tmp_path, ["a b", "ü", "c"])
     assert manifest.read_labels(tmp_path) == ("a b", "ü", "c")
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\u2028b", "a\x85b", "a\r", ""])
+def test_a_class_name_that_is_no_line_is_refused_and_nothing_written(tmp_path, name):
+    with pytest.raises(errors.UserError, match="class name .* line break"):
+        manifest.write_labels(tmp_path, ["good", name])
+    assert not list(tmp_path.iterdir())
+
+
+def test_labels_of_others(tmp_path):
+    path = tmp_path / "labels.txt"
+    path.write_bytes("\ufeffone\u2028half\r\ntwo\x0bhalves\r\n".encode())
+    assert manifest.read_labels(tmp_path) == ("one\u2028half", "two\x0bhalves")
+    path.write_bytes(b"caf\xe9\n")
+    with pytest.raises(errors.UserError, match=r"labels.txt: cannot be read.*UTF-8"):
+        manifest.read_labels(tmp_path)
 
 
 def test_shard_name():

@@ -2,6 +2,7 @@
 """A run's folder read back."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -83,3 +84,24 @@ def test_clip_formats_that_cannot_be(field, value, message):
     arguments = {"num_frames": 4, "temporal_stride": 2, "min_resize": 20, "crop_size": 16}
     with pytest.raises(ValueError, match=message):
         clip_format.ClipFormat(**(arguments | {field: value}))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"backbone": "r3d"},
+        {"label_names": [1]},
+        {"classifier": [2]},
+        {"data_dir": None},
+        {"clip": 3},
+    ],
+)
+def test_a_description_of_another_shape_is_named(tmp_path, change):
+    run_info.write(str(tmp_path), _info())
+    path = tmp_path / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(errors.UserError, match="run.json is not the description of a run"):
+        run_info.read(str(tmp_path))
+    path.write_text("[]")
+    with pytest.raises(errors.UserError, match="run.json is not the description of a run"):
+        run_info.read(str(tmp_path))

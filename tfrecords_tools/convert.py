@@ -197,6 +197,7 @@ def _prepare_output(output, *, videos) -> None:
 
 def _label_map(output, label_names: Sequence[str]) -> tuple[str, ...]:
     """Returns the label map of the output folder, which all its splits share."""
+    manifest.check_label_names(label_names)  # Before any video is converted.
     there = manifest.read_labels(output)
     unknown = [name for name in label_names if name not in set(there)]
     if there and unknown:

@@ -135,7 +135,7 @@ def _key_frame(clip: annotations.Clip) -> tuple:
 
 def _refuse_other_settings(output, *, split: str, settings: Mapping[str, Any]) -> None:
     entry = manifest.read_manifest(output)["splits"].get(split)
-    before = entry["settings"] if entry else _noted_settings(output, split)
+    before = entry.get("settings", {}) if entry else _noted_settings(output, split)
     if before is None or before == dict(settings):
         return
     names = [name for name in {**before, **settings} if before.get(name) != settings.get(name)]
@@ -205,7 +205,7 @@ def _finished(output, split: str) -> dict[str, results.ShardResult]:
         videos.setdefault(one.shard, []).append(one)
     return {
         shard["name"]: results.ShardResult(**shard, videos=tuple(videos.get(shard["name"], ())))
-        for shard in (entry["shards"] if entry else ())
+        for shard in (entry.get("shards", ()) if entry else ())
     }
 
 
