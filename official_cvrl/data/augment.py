@@ -11,6 +11,8 @@ class Augmentation:
     The defaults are the published code's; `paper()` is Algorithm 1 as printed.
 
     Attributes:
+        random_crop: False takes the largest square in the middle of each frame, and leaves the next
+            two without a use.
         area_range: share of the frame's area that the crop covers.
         aspect_range: width over height of the crop.
         flip_probability: of a horizontal flip.
@@ -26,9 +28,11 @@ class Augmentation:
         temporally_consistent: False draws anew for each frame (Table 9, third row).
 
     Raises:
-        ValueError: a probability outside [0, 1], a hue outside [0, 0.5], a range that is none.
+        ValueError: a probability or area outside [0, 1], a hue outside [0, 0.5], a negative
+            strength, a range that is none, or other than two numbers where there are two.
     """
 
+    random_crop: bool = True
     area_range: tuple[float, float] = (0.3, 1.0)
     aspect_range: tuple[float, float] = (0.5, 2.0)
     flip_probability: float = 0.5
@@ -47,14 +51,19 @@ class Augmentation:
         for name in ("flip_probability", "jitter_probability", "grey_probability"):
             _check_probability(name, getattr(self, name))
         for name in ("blur_probabilities", "solarize_probabilities"):
-            for probability in getattr(self, name):
+            for probability in _pair(name, getattr(self, name)):
                 _check_probability(name, probability)
+        for name in ("brightness", "contrast", "saturation"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name}={getattr(self, name)} must not be negative.")
         if not 0 <= self.hue <= 0.5:
             raise ValueError(f"hue={self.hue} must lie in [0, 0.5].")
         for name in ("area_range", "aspect_range", "blur_sigma_range"):
-            low, high = getattr(self, name)
+            low, high = _pair(name, getattr(self, name))
             if not 0 < low <= high:
                 raise ValueError(f"{name}={(low, high)} must be positive and not decrease.")
+        if self.area_range[1] > 1:
+            raise ValueError(f"area_range={self.area_range} must not exceed the whole frame, 1.")
 
     def jitter_bounds(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Returns what brightness, contrast, saturation and hue are at least, and at most."""
@@ -81,6 +90,20 @@ def crop_flip_only() -> Augmentation:
         blur_probabilities=(0.0, 0.0),
         solarize_probabilities=(0.0, 0.0),
     )
+
+
+def no_spatial() -> Augmentation:
+    """Returns what leaves the clips' places in time alone to tell views apart (Table 9, row 1).
+
+    The middle of each frame, resized; neither flipped nor recoloured.
+    """
+    return dataclasses.replace(crop_flip_only(), random_crop=False, flip_probability=0.0)
+
+
+def _pair(name, values):
+    if not isinstance(values, (tuple, list)) or len(values) != 2:
+        raise ValueError(f"{name}={values!r} must be two numbers.")
+    return values
 
 
 def _check_probability(name, value):

@@ -61,19 +61,30 @@ def draw(size: tf.Tensor, *, seed: tf.Tensor, augmentation: augment.Augmentation
         augmentation: the distributions.
     """
     window_seed, flip_seed = tf.unstack(seeds.split(seed, 2))
+    make_window = _random_window if augmentation.random_crop else _middle_window
+    return Draws(
+        window=make_window(size, seed=window_seed, augmentation=augmentation),
+        flip=seeds.uniform(flip_seed) < augmentation.flip_probability,
+    )
+
+
+def _random_window(size, *, seed, augmentation):
     begin, extent, _ = tf.image.stateless_sample_distorted_bounding_box(
         tf.concat([size, [3]], axis=0),
         tf.constant([[[0.0, 0.0, 1.0, 1.0]]]),
-        window_seed,
+        seed,
         min_object_covered=0.0,
         aspect_ratio_range=augmentation.aspect_range,
         area_range=augmentation.area_range,
         max_attempts=100,
     )
-    return Draws(
-        window=tf.concat([begin[:2], extent[:2]], axis=0),
-        flip=seeds.uniform(flip_seed) < augmentation.flip_probability,
-    )
+    return tf.concat([begin[:2], extent[:2]], axis=0)
+
+
+def _middle_window(size, *, seed, augmentation):
+    del seed, augmentation  # Nothing is drawn.
+    side = tf.reduce_min(size)
+    return tf.concat([(size - side) // 2, [side, side]], axis=0)
 
 
 def apply(encoded: tf.Tensor, draws: Draws, *, crop_size: int) -> tf.Tensor:
