@@ -25,10 +25,10 @@ _DATA_DIR = flags.DEFINE_string(
     "data_dir", "", "Folder of shards made by tfrecords_tools.convert. Default: embedded data."
 )
 
-# What leaves the run's numbers what they are.
+# What leaves the run's numbers what they are; see `gin_utils.save_operative_config`.
 _MAY_CHANGE_IN_A_RUN = (
     "TRAIN_STEPS",
-    "trainer.Loop.",
+    "trainer.Loop",
     "experiment.run.mode",
     "experiment.run.model_dir",
     "experiment.run.data_dir",

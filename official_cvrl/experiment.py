@@ -77,7 +77,11 @@ def run(
         train_split=train_split,
         test_split=test_split,
     )
-    _claim(model_dir, source.data_dir)
+    if mode == "eval" and not filesystems.openable_path(model_dir).is_dir():
+        raise _nothing_to_evaluate(model_dir)
+    _claim(model_dir)
+    if workers.Workers(strategy).this_is_chief:  # Each worker may keep the data elsewhere.
+        _refuse_other_data(model_dir, source.data_dir)
     with strategy.scope():
         built = task(strategy=strategy, feed=source)
     outer = trainer.Trainer(task=built, strategy=strategy, model_dir=model_dir, loop=loop)
@@ -87,7 +91,7 @@ def run(
     elif step:
         print(f"Goes on from step {step} in {model_dir}.", flush=True)
     elif mode == "eval":
-        raise errors.UserError(f"No checkpoint in {model_dir} to evaluate; train first.")
+        raise _nothing_to_evaluate(model_dir)
     begun_from = _begun_from(built.backbone, pretrained, model_dir, mode=mode, step=step)
     if mode != "train":
         built.check_evaluation()
@@ -119,8 +123,12 @@ def _evaluated(outer, model_dir):
     return results
 
 
-def _claim(model_dir, data_dir):
-    """Makes the run's folder; refuses one that belongs to a run on other data."""
+def _nothing_to_evaluate(model_dir):
+    return errors.UserError(f"No checkpoint in {model_dir} to evaluate; train first.")
+
+
+def _claim(model_dir):
+    """Makes the run's folder."""
     folder = filesystems.openable_path(model_dir)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -131,6 +139,9 @@ def _claim(model_dir, data_dir):
         raise errors.UserError(
             f"The run's folder {model_dir!r} cannot be written. Give another --model_dir."
         )
+
+
+def _refuse_other_data(model_dir, data_dir):
     before = run_info.read(model_dir)
     if before and before.data_dir != data_dir:
         raise errors.UserError(

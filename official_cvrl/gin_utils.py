@@ -220,7 +220,7 @@ def configured(function: Callable[..., Any]) -> Callable[..., Any]:
 
     Calling it raises UserError, before anything is built, for each binding that nothing can use,
     undefined macro, value still `%gin.REQUIRED` and argument without a value; and for a ValueError
-    of a constructor that gin called, since its arguments came out of the gin files.
+    or TypeError of a constructor that gin called, since its arguments came out of the gin files.
     """
 
     @functools.wraps(function)
@@ -254,16 +254,37 @@ def _plain_errors(root: str) -> Iterator[None]:
         # gin raises a class of its own in between.
         kind = errors.TryAgain if isinstance(error, errors.TryAgain) else errors.UserError
         raise kind(_GIN_CALL.split(str(error))[0]) from error.__cause__
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         message, *calls = _GIN_CALL.split(str(error))
         if not calls or calls[0] == root:
             raise
-        places = [
-            f"\n  {where}: {gin_names.binding_name(*binding)}"
-            for binding, where in _parsed.ledger.locations.items()
-            if binding[1].endswith(f".{calls[0]}") and re.search(rf"\b{binding[2]}\b", message)
-        ]
-        raise errors.UserError(f"{calls[0]}: {message}{''.join(places)}") from error
+        places = "".join(f"\n  {place}" for place in _places_of(calls[0], message))
+        raise errors.UserError(f"{calls[0]}: {message}{places}") from error
+
+
+def _places_of(called: str, message: str) -> list[str]:
+    """Returns where the arguments that a message names are bound; all, if it names none."""
+    bound = [
+        (binding, where)
+        for binding, where in _parsed.ledger.locations.items()
+        if binding[1].endswith(f".{called}")
+    ]
+    named = [place for place in bound if re.search(rf"\b{place[0][2]}\b", message)]
+    if named:
+        return [f"{where}: {gin_names.binding_name(*binding)}" for binding, where in named]
+    return [
+        f"{where}: {gin_names.binding_name(*binding)} = {_bound_value(binding)!r}"
+        for binding, where in bound
+    ]
+
+
+def _bound_value(binding):
+    """Returns what is bound, through macros."""
+    value = gin_config._CONFIG[binding[:2]][binding[2]]
+    while gin_names.is_macro(getattr(getattr(value, "configurable", None), "selector", "")):
+        macro = gin_config._CONFIG.get(("/".join(value.scopes), "gin.macro"), {})
+        value = macro.get("value", "undefined")
+    return value
 
 
 def _refuse(faults: Sequence[str]):
@@ -319,7 +340,8 @@ def save_operative_config(
 
     Args:
       model_dir: the run's folder.
-      may_change: how the names begin whose value may differ from that of a run found there.
+      may_change: whose value may differ from that of a run found there: macros, parameters
+        ("trainer.Loop.train_steps"), or configurables with all their parameters ("trainer.Loop").
       begun: False if the run found there never got to a checkpoint; then all of it may differ.
 
     Raises:
@@ -350,13 +372,19 @@ def _refuse_other_settings(path, new, may_change):
     differing = [
         f"\n  {name} is {old[name]} there, {new[name]} now"
         for name in sorted(old.keys() & new.keys())
-        if old[name] != new[name] and not name.startswith(may_change)
+        if old[name] != new[name] and not _is_among(may_change, name)
     ]
     if differing:
         raise errors.UserError(
             f"{os.path.dirname(path)} holds a run with other settings:{''.join(differing)}\n"
             "Give another --model_dir, or remove that folder."
         )
+
+
+def _is_among(allowed, name):
+    """A file's imports decide how much of a module's path a name begins with."""
+    of_whole = name, name.rpartition(".")[0]
+    return any(f".{part}".endswith(f".{entry}") for part in of_whole for entry in allowed)
 
 
 def _values(text: str) -> dict[str, str]:

@@ -69,7 +69,7 @@ class Loop:
         max_to_keep: checkpoints that stay, the newest.
 
     Raises:
-        ValueError: a number that is not positive (eval_interval: negative).
+        ValueError: a number that is not whole, or not positive (eval_interval: negative).
     """
 
     train_steps: int
@@ -81,6 +81,8 @@ class Loop:
     def __post_init__(self):
         for field in dataclasses.fields(self):
             value, least = getattr(self, field.name), int(field.name != "eval_interval")
+            if not isinstance(value, int):
+                raise ValueError(f"{field.name}={value!r} must be a whole number.")
             if value < least:
                 raise ValueError(f"{field.name}={value} must be at least {least}.")
 

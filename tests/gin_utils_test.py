@@ -290,6 +290,14 @@ def test_wrong_value_is_the_users_mistake_and_has_its_place(toys, folder):
     ]
 
 
+def test_value_of_a_wrong_type_is_the_users_mistake_and_shown_with_its_place(toys, folder):
+    with pytest.raises(errors.UserError) as caught:
+        _run(toys, "toys.Augmentation.blur = %BLUR", "BLUR = 'much'")
+    message, place = str(caught.value).splitlines()
+    assert message.startswith("Augmentation: '>' not supported between")
+    assert place == f"  run.gin:{_line_of('blur = %BLUR')}: toys.Augmentation.blur = 'much'"
+
+
 def test_programmers_mistake_stays_one(toys, folder):
     with pytest.raises(RuntimeError, match="a programmer's mistake"):
         _run(toys, mode="fail")
@@ -442,6 +450,9 @@ def test_other_settings_in_the_folder_of_a_run_are_refused(toys, folder):
         gin_utils.save_operative_config("runs/a")
     with open(path, encoding="utf-8") as file:
         assert file.read() == before
+    for other in ("LEARNING", "RATE", "toys.LEARNING_RATE"):
+        with pytest.raises(errors.UserError, match="LEARNING_RATE is 0.25 there"):
+            gin_utils.save_operative_config("runs/a", may_change=(other,))
     gin_utils.save_operative_config("runs/a", may_change=("LEARNING_RATE",))
     _run(toys, params=["LEARNING_RATE = 0.75"])
     gin_utils.save_operative_config("runs/a", begun=False)

@@ -153,6 +153,8 @@ class TrainerTest(tf.test.TestCase):
         self.assertEqual(kept, ["ckpt-5.index", "ckpt-6.index"])
 
     def test_refuses_a_loop_of_no_steps(self):
+        with self.assertRaisesRegex(ValueError, "eval_interval=0.5 must be a whole number"):
+            trainer.Loop(train_steps=1, eval_interval=0.5)
         with self.assertRaisesRegex(ValueError, "train_steps=0 must be at least 1"):
             trainer.Loop(train_steps=0)
 

@@ -71,6 +71,7 @@ def test_nothing_to_evaluate(refused_here, tmp_path, records):
         "pretrain.gin", model_dir=tmp_path / "run", data_dir=records, mode="eval"
     )
     assert "No checkpoint" in message
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("module", ["export", "extract"])

@@ -3,6 +3,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,20 +14,24 @@ from tests.e2e import conftest
 _PARAMS = ("TRAIN_STEPS = 60",)
 
 
-def _start(run, records):
-    command = conftest.train_command(
-        "pretrain.gin", model_dir=run, data_dir=records, params=_PARAMS
-    )
+def _start(run, folders):
+    """Starts two workers, each with its own folder of the same records."""
+
+    def command(data_dir):
+        return conftest.train_command(
+            "pretrain.gin", model_dir=run, data_dir=data_dir, params=_PARAMS
+        )
+
     return [
         subprocess.Popen(
-            [sys.executable, *command],
+            [sys.executable, *command(data_dir)],
             cwd=conftest.ROOT,
             env=os.environ | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
-        for environment in cluster.environments(2)
+        for environment, data_dir in zip(cluster.environments(2), folders, strict=True)
     ]
 
 
@@ -46,11 +51,12 @@ def _kill_one(workers, victim):
 
 def test_workers_stop_and_start_together(tmp_path, records):
     run = tmp_path / "run"
-    workers = _start(run, records)
+    folders = [records, shutil.copytree(records, tmp_path / "copied")]
+    workers = _start(run, folders)
     step = conftest.wait_for_checkpoint(run, workers)
     _kill_one(workers, 0)
 
-    workers = _start(run, records)
+    workers = _start(run, folders)
     conftest.wait_for_checkpoint(run, workers, after=step)
     workers[1].send_signal(signal.SIGTERM)
     ended = [_ended(worker, 100) for worker in workers]
