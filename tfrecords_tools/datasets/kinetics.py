@@ -15,6 +15,8 @@ from tfrecords_tools.datasets import files
 
 VERSIONS = ("400", "600", "700")
 
+# The lists of different years spell it differently; the configurations of this project say `val`.
+_SAME_SPLIT = {"validate": "val", "validation": "val"}
 _NEEDED = ("youtube_id", "time_start", "time_end")
 
 
@@ -34,7 +36,7 @@ def read(
     Args:
       tables: a csv file, or a folder of them.
       videos: the videos' folder.
-      split: which of the splits that the files name; None for all.
+      split: which of the splits that the files name, `validate` being `val`; None for all.
       version: `400`, `600` or `700` for the committed label map; None for the sorted labels of
         the files, which are the same where all classes occur.
 
@@ -42,6 +44,7 @@ def read(
       UserError: a file cannot be read or has other columns, or there is no such split.
     """
     root = annotations.videos_folder(videos)
+    split = _SAME_SPLIT.get(split, split)
     if version not in (None, *VERSIONS):
         raise errors.UserError(f"--version={version}: Kinetics has {', '.join(VERSIONS)}.")
     known = official_labels.read(f"kinetics{version}") if version else ()
@@ -86,7 +89,8 @@ def _rows(path: pathlib.Path) -> Iterator[dict[str, str]]:
                 cells = {
                     name: (row.get(name) or "").strip() for name in (*_NEEDED, "label", "split")
                 }
-                yield {**cells, "split": cells["split"] or path.stem}
+                split = cells["split"] or path.stem
+                yield {**cells, "split": _SAME_SPLIT.get(split, split)}
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise errors.UserError(f"--annotations={path}: cannot be read: {error}.") from error
 
