@@ -95,9 +95,6 @@ class Trainer:
         strategy: the strategy in whose scope the task was built.
         model_dir: where checkpoints are read, and, with summaries, written by the chief worker.
         loop: how the run proceeds.
-
-    Raises:
-        UserError: the folder cannot be written, or its checkpoint does not fit the model.
     """
 
     def __init__(self, *, task: Task, strategy: tf.distribute.Strategy, model_dir: str, loop: Loop):

@@ -13,9 +13,14 @@ from official_cvrl import errors, runtime
 from tests import cluster
 
 _ONE_WORKER = """
+import tensorflow as tf
 from official_cvrl import runtime
 strategy = runtime.Runtime(strategy="multi_worker_mirrored", deterministic=True).start(seed=0)
 print(type(strategy).__name__, strategy.num_replicas_in_sync)
+try:
+    tf.random.Generator.from_non_deterministic_state()
+except RuntimeError:
+    print("deterministic")
 """
 
 
@@ -42,7 +47,7 @@ class RuntimeTest(tf.test.TestCase, parameterized.TestCase):
             check=False,
         )
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertEqual(done.stdout.split(), ["CollectiveAllReduceStrategy", "1"])
+        self.assertEqual(done.stdout.split(), ["CollectiveAllReduceStrategy", "1", "deterministic"])
 
     def test_auto_takes_what_the_environment_names(self):
         auto = runtime.Runtime()

@@ -2,8 +2,11 @@
 """The outer loop on a task of one weight: resume, interruption, NaN, summaries."""
 
 import glob
+import itertools
 import os
 import signal
+import types
+from unittest import mock
 
 import tensorflow as tf
 
@@ -15,11 +18,11 @@ class _Halving:
 
     clips_per_step = 4
 
-    def __init__(self, *, signal_at=None, nan_at=None):
+    def __init__(self, *, signal_at=None, nan_at=None, inf_at=None):
         self.weight = tf.Variable(0.0, name="kernel")
         self.optimizer = optimizers.sgd(learning_rate=0.5, momentum=0.0)
         self.seen = []
-        self._signal_at, self._nan_at = signal_at, nan_at
+        self._signal_at, self._bad = signal_at, {nan_at: float("nan"), inf_at: float("inf")}
 
     def checkpoint_items(self):
         return {"weight": self.weight, "optimizer": self.optimizer}
@@ -29,7 +32,7 @@ class _Halving:
             self.seen.append(step)
             if step == self._signal_at:
                 os.kill(os.getpid(), signal.SIGTERM)
-            yield {"value": tf.constant(float("nan") if step == self._nan_at else float(step))}
+            yield {"value": tf.constant(self._bad.get(step, float(step)))}
 
     def train_step(self, batch):
         with tf.GradientTape() as tape:
@@ -87,6 +90,22 @@ class TrainerTest(tf.test.TestCase):
             list(_scalars(os.path.join(folder, "train"), "clips_per_second")), [*losses]
         )
 
+    def test_speed_and_wait_are_what_the_clock_says(self):
+        """The clock goes on by half a second at each look.
+
+        Three steps of four clips wait and compute for three times half a second each, and fetching
+        their outputs takes one more: 3.5 s, of which 1.5 are input.
+        """
+        looks = itertools.count()
+        clock = types.SimpleNamespace(perf_counter=lambda: 0.5 * next(looks))
+        folder = self._folder()
+        with mock.patch.object(trainer, "time", clock):
+            made = self._trainer(_Halving(), folder, summary_interval=3, checkpoint_interval=6)
+            made.train(evaluate=False)
+        train = os.path.join(folder, "train")
+        self.assertAllClose(_scalars(train, "clips_per_second"), {3: 12 / 3.5, 6: 12 / 3.5})
+        self.assertAllClose(_scalars(train, "input_wait_share"), {3: 1.5 / 3.5, 6: 1.5 / 3.5})
+
     def test_goes_on_from_the_newest_checkpoint_and_its_data_position(self):
         folder = self._folder()
         self._trainer(_Halving(), folder, train_steps=4).train(evaluate=False)
@@ -129,6 +148,12 @@ class TrainerTest(tf.test.TestCase):
         with self.assertRaisesRegex(errors.UserError, r"nan at step 5.*learning rate"):
             self._trainer(_Halving(nan_at=5), folder, summary_interval=3).train(evaluate=False)
         self.assertEndsWith(checkpoints.latest(folder), "ckpt-4")
+
+    def test_an_infinite_loss_is_refused_as_nan_is(self):
+        folder = self._folder()
+        with self.assertRaisesRegex(errors.UserError, "inf at step 3"):
+            self._trainer(_Halving(inf_at=3), folder, summary_interval=6).train(evaluate=False)
+        self.assertEndsWith(checkpoints.latest(folder), "ckpt-2")
 
     def test_nan_is_not_saved_by_a_checkpoint_between_reports(self):
         folder = self._folder()
