@@ -7,10 +7,13 @@ import os
 import pathlib
 import tempfile
 
-from official_cvrl import errors
+from official_cvrl import errors, regions
 from official_cvrl import records as records_lib
 from official_cvrl.data import synthetic
-from tfrecords_tools import convert, video
+from tfrecords_tools import convert, plan, shards, video
+
+# The modules whose code decides what the shards hold.
+_DECIDES = (synthetic, video, plan, shards, records_lib, regions)
 
 
 def records() -> str:
@@ -46,18 +49,18 @@ def _cache_dir():
 
 def _digest():
     """Covers how videos are drawn, how frames are taken from them and how records are laid out."""
-    parts = inspect.getsource(synthetic), inspect.getsource(records_lib), repr(video.Settings())
+    parts = [inspect.getsource(module) for module in _DECIDES] + [repr(video.Settings())]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
 
 def _make(target):
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
-        videos, shards = os.path.join(scratch, "videos"), os.path.join(scratch, "records")
+        videos, made = os.path.join(scratch, "videos"), os.path.join(scratch, "records")
         synthetic.write_videos(videos)
-        convert.convert(dataset="folder", videos=videos, output=shards)
+        convert.convert(dataset="folder", videos=videos, output=made)
         try:
-            os.rename(shards, target)
+            os.rename(made, target)
         except OSError:  # Another process was faster.
             if not target.is_dir():
                 raise

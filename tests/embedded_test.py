@@ -7,10 +7,10 @@ import pathlib
 
 import pytest
 
-from official_cvrl import embedded, errors, manifest
+from official_cvrl import embedded, errors, manifest, regions
 from official_cvrl import records as records_lib
 from official_cvrl.data import synthetic
-from tfrecords_tools import video
+from tfrecords_tools import plan, shards, video
 
 
 @pytest.fixture(autouse=True)
@@ -28,9 +28,9 @@ def test_it_appears_whole_and_is_made_once(cache, capsys):
     assert list(cache.iterdir()) == [folder]
     assert "Making the embedded data set" in capsys.readouterr().out
     for split in ("train", "test"):
-        shards = manifest.find_shards(folder, split)
-        assert shards.num_examples == 8
-        assert shards.label_names == synthetic.class_names()
+        found = manifest.find_shards(folder, split)
+        assert found.num_examples == 8
+        assert found.label_names == synthetic.class_names()
     written = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
     assert embedded.records() == str(folder)
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == written
@@ -48,7 +48,7 @@ def test_nothing_is_left_of_records_that_could_not_be_finished(cache, monkeypatc
     assert list(cache.iterdir()) == []
 
 
-@pytest.mark.parametrize("module", [synthetic, records_lib])
+@pytest.mark.parametrize("module", [synthetic, video, plan, shards, records_lib, regions])
 def test_other_code_makes_other_records(cache, tmp_path, monkeypatch, module):
     before = embedded.records()
     changed = tmp_path / "changed.py"
