@@ -21,6 +21,7 @@ _PACKAGES = {
     "cv2": "opencv_python_headless",
     "gin": "gin_config",
     "google": "protobuf",
+    "grpc": "grpcio",
     "official": "tf_models_official",
     "orbit": "tf_models_official",
     "tensorflow_serving": "tensorflow_serving_api",

@@ -49,7 +49,10 @@ _ROOMS = [
 _MAY_USE_TOOLS = {
     "official_cvrl.demo",
     "official_cvrl.embedded",
-    "official_cvrl.serving.extract",
+    "official_cvrl.serving.embedder",
+    "official_cvrl.serving.extraction",
+    "official_cvrl.serving.video_files",
+    "official_cvrl.serving.windows",
 }
 _FILES = ["train.py", *imports.python_files("official_cvrl", "tfrecords_tools")]
 

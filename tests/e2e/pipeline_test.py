@@ -49,7 +49,7 @@ def test_saved_model_and_embeddings(pretrained, videos, tmp_path):
         *("-m", "official_cvrl.serving.extract", f"--saved_model={served}"),
         *(f"--videos={videos / 'test'}", f"--videos={broken}", f"--output={output}"),
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 1, done.stderr
     assert f"no embedding: {broken}: unreadable" in done.stderr
     with np.load(output) as table:
         assert table["paths"].tolist() == sorted(map(str, (videos / "test").rglob("*.mp4")))

@@ -1,34 +1,25 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
-"""Embeddings of files are those of their frames; one bad file, flag or folder spoils no others."""
+"""The command: embeddings of files are the backbone's, faults are said, a kill loses nothing."""
 
 import os
 import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from absl import flags
 
-from official_cvrl import errors, run_info
+from official_cvrl import run_info
 from official_cvrl.data import clip_format
-from official_cvrl.serving import export, extract
+from official_cvrl.serving import export, extract, tables
 from tests.e2e import conftest as videos
 from tests.report import conftest as runs
+from tests.serving import stand_in
+from tests.serving.model_server import process as model_server
 from tfrecords_tools import video
-
-
-@pytest.fixture(scope="module", name="run")
-def _run(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs") / "run"
-    runs.write_run(folder, data_dir="nowhere")
-    runs.write_checkpoint(folder)
-    return str(folder)
-
-
-@pytest.fixture(scope="module", name="served")
-def _served(tmp_path_factory, run):
-    return export.export(run, str(tmp_path_factory.mktemp("served")))
 
 
 @pytest.fixture(name="clip")
@@ -39,32 +30,34 @@ def _clip(tmp_path):
     return path
 
 
-class _NarrowOnly(tf.Module):
-    """Stands for a model that fails on some videos."""
-
-    @tf.function(input_signature=[tf.TensorSpec([None, 4, None, None, 3], tf.uint8, name="clips")])
-    def embed(self, clips):
-        with tf.control_dependencies([tf.debugging.assert_less(tf.shape(clips)[3], 30)]):
-            return {"embedding": tf.reduce_mean(tf.cast(clips, tf.float32), [1, 2, 3])}
-
-
-@pytest.fixture(scope="module", name="narrow_only")
-def _narrow_only(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("narrow_only")
-    module = _NarrowOnly()
-    tf.saved_model.save(module, str(folder), signatures={"serving_default": module.embed})
-    file = folder / clip_format.SERVED_FILE
-    file.parent.mkdir()
-    file.write_text(runs.CLIP.to_json())
-    return str(folder)
-
-
 def _command(*arguments):
     return [sys.executable, "-m", "official_cvrl.serving.extract", *map(str, arguments)]
 
 
-def test_an_embedding_is_the_mean_over_clips_of_the_backbones(run, served, clip):
-    found = extract.Extractor(served).embed(str(clip), num_clips=2)
+def _extract(*arguments):
+    """Runs the command in this process, because one of its own takes seconds to start."""
+    given = flags.FlagValues()
+    extract.define_flags(given)
+    return extract.run(given, given(["extract", *map(str, arguments)])[1:])
+
+
+def test_local_grpc_and_rest_embeddings_are_the_backbones(tmp_path, clip):
+    run = str(tmp_path / "run")
+    runs.write_run(run, data_dir="nowhere")
+    runs.write_checkpoint(run)
+    served = tmp_path / "served"
+    export.export(run, str(served))
+    with model_server.serving(served) as server:
+        assert server.warmed == 4
+        found = {}
+        for way in (
+            [f"--saved_model={served}"],
+            [f"--server={server.grpc}", "--temporal_stride=1"],
+            [f"--server={server.rest}", "--temporal_stride=1", "--signature=serving_default"],
+        ):
+            output = str(tmp_path / "x.npz")
+            assert not _extract(*way, f"--videos={clip}", f"--output={output}", "--num_clips=2")
+            found[way[0]] = tables.read(output).embeddings
     jpegs = video.read_video(clip, settings=video.Settings()).frames
     frames = np.stack([tf.io.decode_jpeg(jpeg) for jpeg in jpegs])
     assert frames.shape == (12, 20, 20, 3)
@@ -72,58 +65,61 @@ def test_an_embedding_is_the_mean_over_clips_of_the_backbones(run, served, clip)
     backbone, _ = run_info.load_backbone(run, run_info.read_trained(run))
     first, last = backbone(clips, training=False)["embedding"].numpy()
     assert np.abs(first - last).max() > 0.01
-    np.testing.assert_allclose(found, (first + last) / 2, rtol=1e-4, atol=1e-5)
+    for way, embeddings in found.items():
+        np.testing.assert_allclose(embeddings, [(first + last) / 2], atol=1e-5, err_msg=way)
 
 
-def test_a_folder_may_hold_more_than_videos(narrow_only, clip, tmp_path):
-    for name in ("notes.txt", "poster.JPG", ".hidden.mp4"):
-        (tmp_path / name).write_bytes(b"libav would read this as a video\n" * 9)
-    output = tmp_path / "embeddings.npz"
-    assert extract.extract(narrow_only, [str(tmp_path)], str(output)) == []
-    with np.load(output) as table:
-        assert table["paths"].tolist() == [str(clip)]
-    assert not (tmp_path / "embeddings.npz.tmp").exists()
+def test_a_killed_run_goes_on_and_a_bad_video_shows_in_the_exit_code(tmp_path, capsys):
+    folder, output = tmp_path / "videos", tmp_path / "x.tfrecord"
+    folder.mkdir()
+    for number in range(4):
+        videos.write_video(folder / f"{number}.mp4", direction="left", seed=number, size=20)
+    os.mkfifo(folder / "9.mp4")  # Whoever reads it waits for ever.
+    model = stand_in.write(tmp_path / "model")
+    arguments = f"--saved_model={model}", f"--videos={folder}", f"--output={output}"
+    process = subprocess.Popen(_command(*arguments), cwd=videos.ROOT)
+    journal = tmp_path / "x.tfrecord.journal"
+    deadline = time.monotonic() + 60
+    while not (journal.exists() and journal.read_bytes().count(b".mp4") == 4):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    assert not output.exists()
+    (folder / "9.mp4").unlink()
+    (folder / "9.mp4").write_bytes(b"not a video")
+    for number in range(4):  # What is done is not read again.
+        (folder / f"{number}.mp4").write_bytes(b"")
+    assert _extract(*arguments) == 1
+    said = capsys.readouterr()
+    assert f"no embedding: {folder}/9.mp4: unreadable" in said.err
+    assert "extract: 5/5 videos" in said.err
+    assert said.out == f"Embeddings: {output} (1 videos without)\n"
+    assert tables.read(str(output)).paths == [str(folder / f"{number}.mp4") for number in range(4)]
+    assert not journal.exists()
 
 
-def test_a_video_that_the_model_fails_on_is_one_of_many(narrow_only, clip, tmp_path):
-    wide = tmp_path / "a_wide_one.mp4"
-    videos.write_video(wide, direction="left", seed=0, size=32)
-    output = tmp_path / "embeddings.npz"
-    ((path, reason),) = extract.extract(narrow_only, [str(wide), str(clip)], str(output))
-    assert path == str(wide)
-    assert reason.startswith("unexpected InvalidArgumentError: ")
-    with np.load(output) as table:
-        assert table["paths"].tolist() == [str(clip)]
-        assert table["embeddings"].shape == (1, 3)
-
-
-@pytest.mark.parametrize("output", ["", "clip.mp4/x.npz", "nowhere/x.npz"])
-def test_an_output_that_cannot_be_written_is_refused_before_the_work(clip, tmp_path, output):
-    target = str(tmp_path / output)
-    # There is no model either; were the output tried after it, the message would be of the model.
-    with pytest.raises(errors.UserError, match="cannot be written.*--output=FILE") as caught:
-        extract.extract(str(tmp_path), [str(clip)], target)
-    assert target in str(caught.value)
-    assert list(tmp_path.iterdir()) == [clip]
-
-
-@pytest.mark.parametrize("content", [b"{", b"[]", b'{"num_frames": 4}', b"\xff"])
-def test_a_broken_clip_format_is_named(tmp_path, content):
-    (tmp_path / "saved_model.pb").write_bytes(b"")
-    file = tmp_path / clip_format.SERVED_FILE
-    file.parent.mkdir()
-    file.write_bytes(content)
-    with pytest.raises(errors.UserError) as caught:
-        extract.Extractor(str(tmp_path))
-    assert str(file) in str(caught.value)
-    assert "serving.export" in str(caught.value)
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (["--server=nowhere:1"], "--server=nowhere:1 is no address"),
+        (["--server=grpc://h:1/path"], "is no address"),
+        (["--server=grpc://h:1", "--saved_model=x"], "one of --saved_model=DIR and --server="),
+        (["--saved_model=x", "--hop=0.5m"], "--hop=0.5m: '0.5m' is no length"),
+        (["--server=grpc://127.0.0.1:9", "--patience=0"], "No answer for 0 s: UNAVAILABLE"),
+        (["--server=http://127.0.0.1:9", "--patience=0"], "No answer for 0 s: NewConnectionError"),
+        (["--saved_model=x"], "'x' holds no SavedModel of this package"),
+    ],
+)
+def test_what_was_given_wrong_is_said(capsys, clip, tmp_path, wrong, said):
+    assert _extract(f"--output={tmp_path}/x.npz", f"--videos={clip}", *wrong) == 2
+    assert said in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
 
 
 def test_no_clips_are_refused():
-    done = videos.python(*_command("--num_clips=0")[1:])
-    assert done.returncode != 0
-    assert "--num_clips=0" in done.stderr
-    assert "Traceback" not in done.stderr
+    with pytest.raises(flags.IllegalFlagValueError, match="--num_clips=0"):
+        _extract("--num_clips=0")
 
 
 def test_interruption_is_no_fault(clip, tmp_path):

@@ -1,0 +1,153 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""Embeds videos into a table that is there whole or not at all, and goes on where it was ended."""
+
+import contextlib
+import dataclasses
+import functools
+import sys
+from collections.abc import Sequence
+
+from official_cvrl import errors, progress
+from official_cvrl.serving import (
+    client,
+    embedder,
+    journal,
+    local,
+    patience,
+    tables,
+    video_files,
+    windows,
+)
+from tfrecords_tools import annotations
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """How videos are embedded.
+
+    Attributes:
+        num_clips: clips spread evenly over each video, whose mean is its row.
+        window: length of a window, for a row each instead; see `windows.dense`.
+        hop: from one window to the next.
+        temporal_stride: from one frame of a clip to the next; 0 for what the SavedModel says.
+        patience: seconds to ask again while there is no answer.
+        asking: how the model is asked.
+    """
+
+    num_clips: int = 10
+    window: windows.Length | None = None
+    hop: windows.Length | None = None
+    temporal_stride: int = 0
+    patience: float = 60.0
+    asking: embedder.Asking = dataclasses.field(default_factory=embedder.Asking)
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether each window has a row of its own."""
+        return bool(self.window or self.hop)
+
+
+def extract(
+    model: client.Client, paths: Sequence[str], output: str, *, options: Options | None = None
+) -> Sequence[embedder.Failure]:
+    """Embeds videos and writes the table.
+
+    Args:
+        model: to ask.
+        paths: see `video_files.find`.
+        output: see `tables.write`. It appears whole or not at all; until then, what is done is
+            kept beside it, and the next call goes on from there.
+        options: how.
+
+    Returns:
+        What could not be embedded.
+
+    Raises:
+        UserError: no videos, none readable, another model than is needed, no answer from it, or
+            the output cannot be written.
+    """
+    options = options or Options()
+    files = video_files.find(paths)
+    tables.refuse_unknown(output)
+    patient = patience.Patience(options.patience, say=functools.partial(_say_waiting, options))
+    try:
+        cut, settings = _cut(model, options, patient)
+        kept = journal.Journal(output, settings=settings)
+        try:
+            failed = _embed(model, files, kept, cut=cut, asking=options.asking, patient=patient)
+            _write(output, files, kept, failed)
+        except BaseException:
+            kept.close(keep=True)
+            raise
+    except patience.GaveUp as error:
+        raise errors.UserError(
+            f"No answer for {options.patience:g} s: {error}. What is done is kept: once there is "
+            "an answer, the same command goes on from there."
+        ) from error
+    kept.close(keep=False)
+    return failed
+
+
+def _cut(model, options, patient):
+    """What chooses a video's clips, and the settings that rows depend on."""
+    signature = options.asking.signature
+    try:
+        served = patient.ask(functools.partial(model.describe, timeout=options.asking.timeout))
+    except client.Refused as error:
+        raise errors.UserError(f"The server has no such model: {error}") from error
+    if signature not in served.inputs:
+        raise errors.UserError(
+            f"{served.name} has no signature {signature}; it has {', '.join(served.inputs)}. "
+            "Choose with --signature, or export the model anew."
+        )
+    (shape,) = served.inputs[signature].values()
+    clip = {"num_frames": shape[1], "temporal_stride": _stride(model, options)}
+    if options.is_dense:
+        chosen = {"window": options.window, "hop": options.hop}
+        cut = functools.partial(windows.dense, **clip, **chosen)
+        chosen = {name: str(length) for name, length in chosen.items()}
+    else:
+        chosen = {"num_clips": options.num_clips}
+        cut = functools.partial(windows.whole, **clip, **chosen)
+    return cut, {"model": served.name} | clip | chosen
+
+
+def _stride(model, options):
+    if options.temporal_stride:
+        return options.temporal_stride
+    if isinstance(model, local.Local):
+        return model.clip.temporal_stride
+    raise errors.UserError(
+        "A server does not say how far apart its model wants frames; give --temporal_stride=N, "
+        "which assets.extra/clip.json in the SavedModel has."
+    )
+
+
+def _say_waiting(options, reason):
+    print(f"no answer, asking again for {options.patience:g} s: {reason}", file=sys.stderr)
+
+
+def _embed(model, files, kept, *, cut, asking, patient):
+    wanted = [path for path in files if annotations.printable(path) not in kept]
+    failed, done = [], len(files) - len(wanted)
+    bar = progress.Progress(label="extract", unit="videos", total=len(files), done=done)
+    running = embedder.Embedder(model, cut=cut, asking=asking, patient=patient).run(wanted)
+    with contextlib.closing(bar), contextlib.closing(running):
+        for found in running:
+            if isinstance(found, embedder.Failure):
+                failed.append(found)
+            else:
+                kept.append(found)
+            done += 1
+            bar.update(done, {"failed": str(len(failed))})
+    return sorted(failed, key=lambda failure: files.index(failure.path))
+
+
+def _write(output, files, kept, failed):
+    names = [annotations.printable(path) for path in files]
+    if not any(name in kept for name in names):
+        first = failed[0]
+        raise errors.UserError(
+            f"None of {len(files)} videos has an embedding; {first.path}: {first.reason}."
+        )
+    tables.write(output, kept.read(names))

@@ -1,0 +1,86 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""A model behind TensorFlow Serving's REST interface."""
+
+import base64
+import json
+import urllib.parse
+
+import numpy as np
+import urllib3
+
+from official_cvrl.serving import client
+
+_CONNECT_SECONDS = 10.0
+_NO_FAULT_OF_THE_REQUEST = {408, 409, 429, 499, 500, 502, 503, 504}
+
+
+class OverRest(client.Client):
+    """A model of a server.
+
+    Args:
+        address: http://HOST:PORT or https://HOST:PORT, with a path before /v1 if there is one.
+        model_name: that the server has it by.
+        connections: how many to keep open.
+    """
+
+    def __init__(self, address: str, *, model_name: str, connections: int = 1):
+        self._name = model_name
+        self._url = f"{address.rstrip('/')}/v1/models/{urllib.parse.quote(model_name, safe='')}"
+        self._pool = urllib3.PoolManager(maxsize=connections, block=True, retries=False)
+
+    def describe(self, *, timeout: float) -> client.Description:
+        """See the base class."""
+        answer = self._ask("GET", f"{self._url}/metadata", timeout=timeout)
+        version = answer["model_spec"]["version"]
+        if "/versions/" not in self._url:
+            self._url = f"{self._url}/versions/{version}"
+        signatures = answer["metadata"]["signature_def"]["signature_def"]
+        inputs = {
+            signature: {name: _shape(info) for name, info in definition["inputs"].items()}
+            for signature, definition in signatures.items()
+        }
+        return client.Description(f"{self._name} {version}", inputs)
+
+    def predict(
+        self, signature: str, name: str, values: np.ndarray, *, output: str, timeout: float
+    ) -> np.ndarray:
+        """See the base class."""
+        body = {"signature_name": signature, "inputs": {name: _jsonable(values)}}
+        answer = self._ask("POST", f"{self._url}:predict", body, timeout=timeout)["outputs"]
+        # A signature's only output comes without its name.
+        found = answer[output] if isinstance(answer, dict) else answer
+        return np.asarray(found, np.float32)
+
+    def close(self) -> None:
+        """See the base class."""
+        self._pool.clear()
+
+    def _ask(self, method, url, body=None, *, timeout):
+        try:
+            answer = self._pool.request(
+                method,
+                url,
+                body=None if body is None else json.dumps(body).encode(),
+                headers={"Content-Type": "application/json"},
+                timeout=urllib3.Timeout(connect=min(timeout, _CONNECT_SECONDS), read=timeout),
+            )
+            parsed = json.loads(answer.data)
+        except (urllib3.exceptions.HTTPError, ValueError) as error:
+            raise client.Unavailable(f"{type(error).__name__}: {error}") from error
+        if answer.status == 200:
+            return parsed
+        kind = client.Unavailable if answer.status in _NO_FAULT_OF_THE_REQUEST else client.Refused
+        raise kind(f"{answer.status}: {parsed.get('error', parsed)}")
+
+
+def _shape(info):
+    sizes = [int(dim["size"]) for dim in info["tensor_shape"].get("dim", [])]
+    return tuple(None if size < 0 else size for size in sizes)
+
+
+def _jsonable(values):
+    if values.dtype != object:
+        return values.tolist()
+    if values.ndim > 1:
+        return [_jsonable(row) for row in values]
+    return [{"b64": base64.b64encode(value).decode()} for value in values]

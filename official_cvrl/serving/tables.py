@@ -1,0 +1,195 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""Tables of embeddings as files: .npz, .parquet, .tfrecord; one and the same content.
+
+Columns: the video's path, `start_us` and `end_us` in microseconds, the embedding. NumPy's file has
+them as the arrays `paths`, `start_us`, `end_us`, `embeddings`; the others call them `path`,
+`start_us`, `end_us`, `embedding`.
+"""
+
+import dataclasses
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterable, Sequence
+from typing import BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import tensorflow as tf
+from pyarrow import parquet
+
+from official_cvrl import errors, outputs
+from official_cvrl.serving import rows
+
+_ROWS_A_GROUP = 4096
+_BROKEN = (KeyError, IndexError, ValueError, OSError, EOFError)
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """A whole table in memory.
+
+    Attributes:
+        paths: [num_rows].
+        start_us: int64 [num_rows].
+        end_us: int64 [num_rows].
+        embeddings: float32 [num_rows, dim].
+    """
+
+    paths: Sequence[str]
+    start_us: np.ndarray
+    end_us: np.ndarray
+    embeddings: np.ndarray
+
+
+def refuse_unknown(output: str) -> None:
+    """Tries the name of an output.
+
+    Raises:
+        UserError: its ending names no format, or a file of that name cannot be written.
+    """
+    outputs.refuse_unwritable(output)
+    if os.path.splitext(output)[1] not in _FORMATS:
+        raise errors.UserError(f"--output={output} must end in {', '.join(_FORMATS)}.")
+
+
+def write(output: str, videos: Iterable[rows.Rows]) -> None:
+    """Writes the rows of videos in their order; the file appears whole or not at all.
+
+    Args:
+        output: its ending names the format.
+        videos: at least one; they are taken one after the other.
+
+    Raises:
+        UserError: the output cannot be written.
+    """
+    write_to, _ = _FORMATS[os.path.splitext(output)[1]]
+    with outputs.whole_file(output) as file:
+        write_to(file, videos)
+
+
+def read(path: str) -> Table:
+    """Reads what `write` wrote.
+
+    Raises:
+        UserError: no such file, or no table of embeddings.
+    """
+    suffix = os.path.splitext(path)[1]
+    if suffix not in _FORMATS or not os.path.isfile(path):
+        raise errors.UserError(
+            f"{path!r} is no table of embeddings; make one with python -m "
+            f"official_cvrl.serving.extract ({', '.join(_FORMATS)})."
+        )
+    try:
+        return _FORMATS[suffix][1](path)
+    except (*_BROKEN, zipfile.BadZipFile, tf.errors.OpError) as error:
+        raise errors.UserError(f"{path!r} is no table of embeddings: {error}.") from error
+
+
+def _write_npz(file: BinaryIO, videos):
+    with zipfile.ZipFile(file, "w") as archive:
+        paths, starts, ends = [], [], []
+        # How many rows there are is known at the end only, so they wait in a file of their own.
+        with tempfile.TemporaryFile(dir=os.path.dirname(file.name) or ".") as waiting:
+            for video in videos:
+                paths += [video.path] * len(video.start_us)
+                starts.append(video.start_us)
+                ends.append(video.end_us)
+                waiting.write(video.embeddings.tobytes())
+            shape = (len(paths), video.embeddings.shape[1])
+            _write_member(archive, "paths", np.array(paths))
+            _write_member(archive, "start_us", np.concatenate(starts))
+            _write_member(archive, "end_us", np.concatenate(ends))
+            waiting.flush()
+            embeddings = np.memmap(waiting, np.float32, "r", shape=shape)
+            _write_member(archive, "embeddings", embeddings)
+
+
+def _write_member(archive, name, values):
+    with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+        np.lib.format.write_array(member, np.asanyarray(values), allow_pickle=False)
+
+
+def _read_npz(path):
+    with np.load(path, allow_pickle=False) as table:
+        columns = ("start_us", "end_us", "embeddings")
+        return Table(table["paths"].tolist(), *(table[name] for name in columns))
+
+
+def _write_parquet(file: BinaryIO, videos):
+    writer = None
+    for batch in _batched(videos):
+        dim = batch[0].embeddings.shape[1]
+        values = np.concatenate([video.embeddings for video in batch])
+        embedding = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), dim)
+        table = pa.table(
+            {
+                "path": [video.path for video in batch for _ in video.start_us],
+                "start_us": np.concatenate([video.start_us for video in batch]),
+                "end_us": np.concatenate([video.end_us for video in batch]),
+                "embedding": embedding,
+            }
+        )
+        writer = writer or parquet.ParquetWriter(file, table.schema)
+        writer.write_table(table)
+    writer.close()
+
+
+def _batched(videos):
+    """Lists of videos that have enough rows together for a group of Parquet's."""
+    batch = []
+    for video in videos:
+        batch.append(video)
+        if sum(len(one.start_us) for one in batch) >= _ROWS_A_GROUP:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _read_parquet(path):
+    table = parquet.read_table(path)
+    embedding = table["embedding"].combine_chunks()
+    return Table(
+        table["path"].to_pylist(),
+        table["start_us"].to_numpy(),
+        table["end_us"].to_numpy(),
+        embedding.flatten().to_numpy().reshape(len(table), -1),
+    )
+
+
+def _write_tfrecord(file: BinaryIO, videos):
+    with tf.io.TFRecordWriter(file.name) as writer:
+        for video in videos:
+            for row in zip(video.start_us, video.end_us, video.embeddings, strict=True):
+                writer.write(_example(video.path, *row).SerializeToString())
+
+
+def _example(path, start_us, end_us, embedding):
+    features = {
+        "path": tf.train.Feature(bytes_list=tf.train.BytesList(value=[path.encode()])),
+        "start_us": tf.train.Feature(int64_list=tf.train.Int64List(value=[start_us])),
+        "end_us": tf.train.Feature(int64_list=tf.train.Int64List(value=[end_us])),
+        "embedding": tf.train.Feature(float_list=tf.train.FloatList(value=embedding)),
+    }
+    return tf.train.Example(features=tf.train.Features(feature=features))
+
+
+def _read_tfrecord(path):
+    serialized = tf.data.TFRecordDataset(path).as_numpy_iterator()
+    found = [tf.train.Example.FromString(record).features.feature for record in serialized]
+    if not found:
+        raise ValueError("it is empty")
+    return Table(
+        [row["path"].bytes_list.value[0].decode() for row in found],
+        np.array([row["start_us"].int64_list.value[0] for row in found]),
+        np.array([row["end_us"].int64_list.value[0] for row in found]),
+        np.array([row["embedding"].float_list.value for row in found], np.float32),
+    )
+
+
+_FORMATS = {
+    ".npz": (_write_npz, _read_npz),
+    ".parquet": (_write_parquet, _read_parquet),
+    ".tfrecord": (_write_tfrecord, _read_tfrecord),
+}

@@ -1,0 +1,172 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""From files to a table: what is in it, what is left out, and where a run goes on."""
+
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from official_cvrl import errors
+from official_cvrl.data import clip_format
+from official_cvrl.serving import client, embedder, extraction, local, tables, windows
+from tests.e2e import conftest as videos
+from tests.serving import stand_in
+from tfrecords_tools import video
+
+
+@pytest.fixture(scope="module", name="served")
+def _served(tmp_path_factory):
+    return stand_in.write(tmp_path_factory.mktemp("served"))
+
+
+@pytest.fixture(scope="module", name="folder")
+def _folder(tmp_path_factory):
+    """Three videos of 12 frames at 10 a second."""
+    folder = tmp_path_factory.mktemp("videos")
+    for number in range(3):
+        videos.write_video(folder / f"{number}.mp4", direction="left", seed=number, size=20)
+    return folder
+
+
+class _Counting(client.Client):
+    """A model that counts what it is asked, and can be told when to be silent."""
+
+    def __init__(self, model, *, answers=10**9):
+        self.requests = []
+        self._model, self._answers = model, answers
+
+    def describe(self, *, timeout):
+        return self._model.describe(timeout=timeout)
+
+    def predict(self, signature, name, values, *, output, timeout):
+        if len(self.requests) >= self._answers:
+            raise client.Unavailable("silent")
+        self.requests.append(values.shape)
+        return self._model.predict(signature, name, values, output=output, timeout=timeout)
+
+
+def _options(**given):
+    asking = embedder.Asking(**{key: given.pop(key) for key in [*given] if key in _ASKING})
+    return extraction.Options(**given, temporal_stride=1, asking=asking)
+
+
+_ASKING = ("signature", "clips_per_request", "requests_at_once")
+
+
+def _expected(path, frames):
+    jpegs = video.read_video(path, settings=video.Settings()).frames
+    pixels = np.stack([tf.io.decode_jpeg(jpeg) for jpeg in jpegs]).astype(np.float32) / 255
+    return pixels[np.array(frames)].mean(axis=(1, 2, 3))
+
+
+@pytest.mark.parametrize("signature", ["encoded_frames", "serving_default"])
+def test_a_row_is_the_mean_over_clips(served, folder, tmp_path, signature):
+    output = str(tmp_path / "x.npz")
+    options = _options(num_clips=3, clips_per_request=2, requests_at_once=2, signature=signature)
+    model = _Counting(local.Local(served))
+    assert extraction.extract(model, [str(folder)], output, options=options) == []
+    table = tables.read(output)
+    assert table.paths == [str(folder / f"{number}.mp4") for number in range(3)]
+    for path, row in zip(table.paths, table.embeddings, strict=True):
+        each = _expected(path, [range(4), range(4, 8), range(8, 12)])
+        np.testing.assert_allclose(row, each.mean(axis=0), atol=1e-6)
+        assert np.ptp(each, axis=0).max() > 1e-3
+    assert (table.start_us.tolist(), table.end_us.tolist()) == ([0] * 3, [1_200_000] * 3)
+    assert sorted(shape[0] for shape in model.requests) == [1, 1, 1, 2, 2, 2]
+
+
+def test_each_window_has_a_row(served, folder, tmp_path):
+    output = str(tmp_path / "x.parquet")
+    options = _options(hop=windows.Length(4, in_seconds=False))
+    path = str(folder / "1.mp4")
+    extraction.extract(local.Local(served), [path], output, options=options)
+    table = tables.read(output)
+    assert list(table.paths) == [path] * 3
+    assert table.start_us.tolist() == [0, 400_000, 800_000]
+    assert table.end_us.tolist() == [400_000, 800_000, 1_200_000]
+    expected = _expected(path, [range(4), range(4, 8), range(8, 12)])
+    np.testing.assert_allclose(table.embeddings, expected, atol=1e-6)
+
+
+def test_a_bad_video_is_one_of_many(served, folder, tmp_path):
+    wide, broken = tmp_path / "a_wide_one.mp4", tmp_path / "broken.mp4"
+    videos.write_video(wide, direction="left", seed=0, size=32)
+    broken.write_bytes(b"not a video")
+    output = str(tmp_path / "x.npz")
+    missing = str(tmp_path / "missing.mp4")
+    (tmp_path / "list.csv").write_text("path\nmissing.mp4\n")
+    paths = [str(wide), str(broken), str(tmp_path / "list.csv"), str(folder / "0.mp4")]
+    failed = extraction.extract(local.Local(served), paths, output)
+    assert [failure.path for failure in failed] == [str(wide), str(broken), missing]
+    assert "assertion failed" in failed[0].reason
+    assert failed[1].reason.startswith("unreadable: ")
+    assert failed[2].reason == "no such file"
+    assert tables.read(output).paths == [str(folder / "0.mp4")]
+    with pytest.raises(errors.UserError, match=f"None of 2 videos.*{wide}: "):
+        extraction.extract(local.Local(served), paths[:2], output)
+    assert tables.read(output).paths == [str(folder / "0.mp4")]
+
+
+def test_a_run_that_was_ended_goes_on_where_it_was(served, folder, tmp_path):
+    output = tmp_path / "x.npz"
+    silent = _Counting(local.Local(served), answers=2)
+    options = _options(patience=0.0)
+    with pytest.raises(errors.UserError, match="No answer for 0 s: silent.*goes on from there"):
+        extraction.extract(silent, [str(folder)], str(output), options=options)
+    assert not output.exists()
+    model = _Counting(local.Local(served))
+    extraction.extract(model, [str(folder)], str(output), options=_options())
+    # Two requests a video: one video was done, and is not asked again.
+    assert (len(silent.requests), len(model.requests)) == (2, 4)
+    whole = str(tmp_path / "whole.npz")
+    extraction.extract(local.Local(served), [str(folder)], whole, options=_options())
+    np.testing.assert_array_equal(
+        tables.read(str(output)).embeddings, tables.read(whole).embeddings
+    )
+    assert {path.name for path in tmp_path.iterdir()} == {"x.npz", "whole.npz"}
+
+
+def test_another_version_does_not_go_on_with_it(served, folder, tmp_path):
+    versions = tmp_path / "versions"
+    shutil.copytree(served, versions)
+    silent = _Counting(local.Local(str(versions)), answers=2)
+    arguments = [str(folder)], str(tmp_path / "x.npz")
+    with pytest.raises(errors.UserError, match="No answer"):
+        extraction.extract(silent, *arguments, options=_options(patience=0.0))
+    shutil.copytree(versions / "1", versions / "2")
+    with pytest.raises(errors.UserError, match=f"{versions}/1.*now.*{versions}/2"):
+        extraction.extract(local.Local(str(versions)), *arguments, options=_options())
+
+
+def test_a_model_without_the_signature_is_named(served, folder, tmp_path):
+    options = _options(signature="multi_view")
+    with pytest.raises(errors.UserError, match="no signature multi_view; it has.*encoded_frames"):
+        extraction.extract(
+            local.Local(served), [str(folder)], str(tmp_path / "x.npz"), options=options
+        )
+
+
+@pytest.mark.parametrize("output", ["", "0.mp4/x.npz", "nowhere/x.npz"])
+def test_an_output_that_cannot_be_written_is_refused_before_the_work(
+    served, folder, tmp_path, output
+):
+    shutil.copy(folder / "0.mp4", tmp_path)
+    model = _Counting(local.Local(served))
+    target = str(tmp_path / output)
+    with pytest.raises(errors.UserError, match="cannot be written.*--output=FILE") as caught:
+        extraction.extract(model, [str(folder)], target)
+    assert target in str(caught.value)
+    assert not model.requests
+
+
+@pytest.mark.parametrize("content", [b"{", b"[]", b'{"num_frames": 4}', b"\xff"])
+def test_a_broken_clip_format_is_named(tmp_path, content):
+    (tmp_path / "saved_model.pb").write_bytes(b"")
+    file = tmp_path / clip_format.SERVED_FILE
+    file.parent.mkdir()
+    file.write_bytes(content)
+    with pytest.raises(errors.UserError) as caught:
+        local.Local(str(tmp_path))
+    assert str(file) in str(caught.value)
+    assert "serving.export" in str(caught.value)

@@ -1,0 +1,94 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""Three formats, one content, which others read as well."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from pyarrow import parquet
+
+from official_cvrl import errors
+from official_cvrl.serving import rows, tables
+
+_SUFFIXES = [".npz", ".parquet", ".tfrecord"]
+
+
+def _videos():
+    rng = np.random.default_rng(0)
+    for path, count in (("a.mp4", 1), ("ü/b.mp4", 3)):
+        starts = np.arange(count) * 1_000_000
+        embeddings = rng.normal(size=[count, 5]).astype(np.float32)
+        yield rows.Rows(path, starts, starts + 2_000_000, embeddings)
+
+
+@pytest.mark.parametrize("suffix", _SUFFIXES)
+def test_what_is_written_is_read(tmp_path, suffix):
+    output = str(tmp_path / f"x{suffix}")
+    tables.write(output, _videos())
+    table = tables.read(output)
+    first, second = _videos()
+    assert list(table.paths) == ["a.mp4", "ü/b.mp4", "ü/b.mp4", "ü/b.mp4"]
+    np.testing.assert_array_equal(table.start_us, [0, 0, 1_000_000, 2_000_000])
+    np.testing.assert_array_equal(table.end_us, [2_000_000, 2_000_000, 3_000_000, 4_000_000])
+    assert table.embeddings.dtype == np.float32
+    np.testing.assert_array_equal(
+        table.embeddings, np.concatenate([first.embeddings, second.embeddings])
+    )
+    assert [path.name for path in tmp_path.iterdir()] == [f"x{suffix}"]
+
+
+def test_others_read_them_too(tmp_path):
+    first, _ = _videos()
+    for suffix in _SUFFIXES:
+        tables.write(str(tmp_path / f"x{suffix}"), _videos())
+    with np.load(tmp_path / "x.npz") as npz:
+        np.testing.assert_array_equal(npz["embeddings"][:1], first.embeddings)
+        assert npz["paths"][0] == "a.mp4"
+    row = parquet.read_table(tmp_path / "x.parquet").slice(0, 1).to_pydict()
+    assert (row["path"], row["start_us"], row["end_us"]) == (["a.mp4"], [0], [2_000_000])
+    np.testing.assert_array_equal(row["embedding"], first.embeddings)
+    parsed = tf.io.parse_single_example(
+        next(iter(tf.data.TFRecordDataset(str(tmp_path / "x.tfrecord")))),
+        {
+            "path": tf.io.FixedLenFeature([], tf.string),
+            "embedding": tf.io.VarLenFeature(tf.float32),
+        },
+    )
+    assert parsed["path"] == b"a.mp4"
+    np.testing.assert_array_equal(parsed["embedding"].values, first.embeddings[0])
+
+
+def test_parquet_of_more_rows_than_a_group(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "_ROWS_A_GROUP", 2)
+    tables.write(str(tmp_path / "x.parquet"), [*_videos(), *_videos()])
+    assert parquet.ParquetFile(tmp_path / "x.parquet").num_row_groups == 2
+    assert len(tables.read(str(tmp_path / "x.parquet")).paths) == 8
+
+
+@pytest.mark.parametrize("suffix", _SUFFIXES)
+def test_a_fault_on_the_way_leaves_what_was_there(tmp_path, suffix):
+    output = tmp_path / f"x{suffix}"
+    output.write_bytes(b"before")
+
+    def broken():
+        yield from _videos()
+        raise ValueError("on the way")
+
+    with pytest.raises(ValueError, match="on the way"):
+        tables.write(str(output), broken())
+    assert output.read_bytes() == b"before"
+    assert list(tmp_path.iterdir()) == [output]
+
+
+@pytest.mark.parametrize("suffix", [*_SUFFIXES, ".csv"])
+def test_no_table_is_named(tmp_path, suffix):
+    path = tmp_path / f"x{suffix}"
+    for content in (None, b"", b"not a table of any kind, but longer than a header"):
+        if content is not None:
+            path.write_bytes(content)
+        with pytest.raises(errors.UserError, match="no table of embeddings"):
+            tables.read(str(path))
+
+
+def test_an_ending_that_names_no_format(tmp_path):
+    with pytest.raises(errors.UserError, match=r"x\.csv must end in \.npz, \.parquet, \.tfrecord"):
+        tables.refuse_unknown(str(tmp_path / "x.csv"))
