@@ -18,6 +18,7 @@ from tests import imports
 _PACKAGES = {
     "PIL": "pillow",
     "absl": "absl_py",
+    "faiss": "faiss_cpu",
     "cv2": "opencv_python_headless",
     "gin": "gin_config",
     "google": "protobuf",

@@ -13,8 +13,8 @@ from tests import imports
 _ROOMS = [
     "train",
     "official_cvrl.demo",
-    "official_cvrl.report",
     "official_cvrl.serving",
+    "official_cvrl.report",
     "official_cvrl.experiment",
     "official_cvrl.embedded",
     "official_cvrl.gin_utils",
@@ -51,6 +51,8 @@ _MAY_USE_TOOLS = {
     "official_cvrl.embedded",
     "official_cvrl.serving.embedder",
     "official_cvrl.serving.extraction",
+    "official_cvrl.serving.search",
+    "official_cvrl.serving.search_page",
     "official_cvrl.serving.video_files",
     "official_cvrl.serving.windows",
 }

@@ -1,21 +1,16 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """Puts the page together: reads a run, asks each part for its section, writes one HTML file."""
 
-import base64
-import hashlib
 import os
-import string
 from collections.abc import Sequence
-from importlib import resources
 
-import official_cvrl
 from official_cvrl import errors, outputs
 from official_cvrl.report import (
+    document,
     events,
     facts,
     figures,
     headline,
-    markup,
     neighbors,
     results,
     retrieval,
@@ -37,7 +32,7 @@ def write(model_dir: str, output: str, *, max_train_videos: int = 2000) -> None:
     """
     run = runs.read(model_dir)
     outputs.refuse_unwritable(output)
-    text = _page(run, _sections(run, max_train_videos))
+    text = document.render(f"{run.name} · CVRL", *_sections(run, max_train_videos))
     with outputs.whole_file(output) as file:
         file.write(text.encode())
 
@@ -71,21 +66,3 @@ def _neighbors(run, max_train_videos):
     except errors.UserError as error:
         return retrieval.missing(str(error))
     return retrieval.section(gallery)
-
-
-def _page(run, sections):
-    script = _resource("page.js")
-    # The policy names this one script, so no other would run, whatever a label or a path holds.
-    digest = base64.b64encode(hashlib.sha256(f"\n{script}".encode()).digest()).decode()
-    return string.Template(_resource("page.html")).substitute(
-        title=markup.fragment(f"{run.name} · CVRL"),
-        version=official_cvrl.__version__,
-        style=_resource("page.css"),
-        script=script,
-        script_hash=digest,
-        content=markup.fragment(*sections),
-    )
-
-
-def _resource(name):
-    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")

@@ -77,7 +77,7 @@ class Embedder:
         requests = concurrent.futures.ThreadPoolExecutor(at_once, "request")
         try:
             read = functools.partial(self._video, requests)
-            yield from _as_done(videos, read, paths, ahead=at_once + 1)
+            yield from _as_done(videos, read, paths, ahead=at_once + 1, on_fault=self._patient.stop)
         finally:
             self._patient.stop()
             for pool in (videos, requests):
@@ -129,14 +129,22 @@ def _values(encoded, frames, signature):
     return np.stack(decoded)[places.reshape(frames.shape)]
 
 
-def _as_done(pool, function, items, *, ahead):
-    """Yields results as they come; so many items are taken ahead of them."""
-    items = iter(items)
+def _as_done(pool, function, items, *, ahead, on_fault):
+    """Yields results as they come; so many items are taken ahead of them.
+
+    After a fault no more are taken, but what is under way is still yielded before it is raised.
+    """
+    items, fault = iter(items), None
     waiting = {pool.submit(function, item) for item in itertools.islice(items, ahead)}
     while waiting:
         done, waiting = concurrent.futures.wait(
             waiting, return_when=concurrent.futures.FIRST_COMPLETED
         )
-        waiting |= {pool.submit(function, item) for item in itertools.islice(items, len(done))}
-        for future in done:
-            yield future.result()
+        fault = fault or next((f.exception() for f in done if f.exception()), None)
+        if fault:
+            on_fault()
+        else:
+            waiting |= {pool.submit(function, item) for item in itertools.islice(items, len(done))}
+        yield from [future.result() for future in done if not future.exception()]
+    if fault:
+        raise fault

@@ -14,6 +14,7 @@ from official_cvrl.serving import (
     journal,
     local,
     patience,
+    rows,
     tables,
     video_files,
     windows,
@@ -69,7 +70,7 @@ def extract(
     options = options or Options()
     files = video_files.find(paths)
     tables.refuse_unknown(output)
-    patient = patience.Patience(options.patience, say=functools.partial(_say_waiting, options))
+    patient = _patient(options)
     try:
         cut, settings = _cut(model, options, patient)
         kept = journal.Journal(output, settings=settings)
@@ -86,6 +87,29 @@ def extract(
         ) from error
     kept.close(keep=False)
     return failed
+
+
+def embed(model: client.Client, path: str, *, options: Options | None = None) -> rows.Rows:
+    """Embeds one video.
+
+    Raises:
+        UserError: it cannot be read, another model than is needed, or no answer from it.
+    """
+    options = options or Options()
+    patient = _patient(options)
+    try:
+        cut, _ = _cut(model, options, patient)
+        running = embedder.Embedder(model, cut=cut, asking=options.asking, patient=patient)
+        (found,) = running.run([path])
+    except patience.GaveUp as error:
+        raise errors.UserError(f"No answer for {options.patience:g} s: {error}") from error
+    if isinstance(found, embedder.Failure):
+        raise errors.UserError(f"{path} has no embedding: {found.reason}.")
+    return found
+
+
+def _patient(options):
+    return patience.Patience(options.patience, say=functools.partial(_say_waiting, options))
 
 
 def _cut(model, options, patient):

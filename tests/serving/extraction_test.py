@@ -110,15 +110,15 @@ def test_a_bad_video_is_one_of_many(served, folder, tmp_path):
 
 def test_a_run_that_was_ended_goes_on_where_it_was(served, folder, tmp_path):
     output = tmp_path / "x.npz"
-    silent = _Counting(local.Local(served), answers=2)
-    options = _options(patience=0.0)
+    silent = _Counting(local.Local(served), answers=1)
+    options = _options(patience=0.0, clips_per_request=10)
     with pytest.raises(errors.UserError, match="No answer for 0 s: silent.*goes on from there"):
         extraction.extract(silent, [str(folder)], str(output), options=options)
     assert not output.exists()
     model = _Counting(local.Local(served))
     extraction.extract(model, [str(folder)], str(output), options=_options())
-    # Two requests a video: one video was done, and is not asked again.
-    assert (len(silent.requests), len(model.requests)) == (2, 4)
+    # Two requests a video now; the one video that was done is not asked again.
+    assert (len(silent.requests), len(model.requests)) == (1, 4)
     whole = str(tmp_path / "whole.npz")
     extraction.extract(local.Local(served), [str(folder)], whole, options=_options())
     np.testing.assert_array_equal(
@@ -130,10 +130,11 @@ def test_a_run_that_was_ended_goes_on_where_it_was(served, folder, tmp_path):
 def test_another_version_does_not_go_on_with_it(served, folder, tmp_path):
     versions = tmp_path / "versions"
     shutil.copytree(served, versions)
-    silent = _Counting(local.Local(str(versions)), answers=2)
+    silent = _Counting(local.Local(str(versions)), answers=1)
     arguments = [str(folder)], str(tmp_path / "x.npz")
+    options = _options(patience=0.0, clips_per_request=10)
     with pytest.raises(errors.UserError, match="No answer"):
-        extraction.extract(silent, *arguments, options=_options(patience=0.0))
+        extraction.extract(silent, *arguments, options=options)
     shutil.copytree(versions / "1", versions / "2")
     with pytest.raises(errors.UserError, match=f"{versions}/1.*now.*{versions}/2"):
         extraction.extract(local.Local(str(versions)), *arguments, options=_options())

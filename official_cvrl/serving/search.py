@@ -1,0 +1,123 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""Videos that look like a video: the nearest rows of a table that `extract` wrote, as a page."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+from absl import app, flags
+
+from official_cvrl import errors, outputs
+from official_cvrl.serving import connect, extraction, nearest, search_page, tables
+from tfrecords_tools import annotations
+
+
+def search(
+    index: str, query: str, embedding: np.ndarray | None, *, count: int
+) -> tuple[Sequence[search_page.Match], str]:
+    """Finds the stretches of other videos that lie nearest to a video.
+
+    Args:
+        index: a table of embeddings. A large one gets an index beside it.
+        query: path of the video. Its own rows are left out.
+        embedding: of it, float32 [dim]; None for the mean of its rows.
+        count: how many, at most.
+
+    Returns:
+        The nearest first, and in words among what they were found.
+
+    Raises:
+        UserError: no such table, the query has no row in it, or other embeddings than the model's.
+    """
+    table = tables.read(index)
+    name = os.path.abspath(annotations.printable(query))
+    is_query = np.array([os.path.abspath(path) == name for path in table.paths])
+    if embedding is None:
+        if not is_query.any():
+            raise errors.UserError(
+                f"{query!r} has no row in {index}; give --saved_model=DIR or --server=ADDRESS, "
+                "the model that the table was made with."
+            )
+        embedding = table.embeddings[is_query].mean(axis=0)
+    if embedding.shape != table.embeddings.shape[1:]:
+        raise errors.UserError(
+            f"The model's embeddings have {embedding.size} numbers, those of {index} "
+            f"{table.embeddings.shape[1]}: it was made with another model."
+        )
+    is_large = len(table.paths) > nearest.LARGE
+    nearby = (
+        nearest.Indexed(table.embeddings, path=index + nearest.SUFFIX)
+        if is_large
+        else nearest.Exact(table.embeddings)
+    )
+    rows, similarities = nearby.find(embedding, count=count + int(is_query.sum()))
+    found = [
+        search_page.Match(
+            table.paths[row], int(table.start_us[row]), int(table.end_us[row]), float(similarity)
+        )
+        for row, similarity in zip(rows, similarities, strict=True)
+        if not is_query[row]
+    ]
+    how = "a tenth of the index searched" if is_large else "all compared"
+    return found[:count], (
+        f"Nearest of {len(table.paths):,} rows of {len(set(table.paths)):,} videos in {index}, "
+        f"{how}; the number is the cosine similarity of embeddings."
+    )
+
+
+def run(given: flags.FlagValues) -> int:
+    """Searches for what the flags name; returns the exit code."""
+    try:
+        if not (given.index and given.query and given.output):
+            raise errors.UserError("give --index=FILE, --query=VIDEO and --output=FILE.html")
+        if not os.path.exists(given.query):
+            raise errors.UserError(f"No such video: {given.query!r}.")
+        outputs.refuse_unwritable(given.output)
+        found, caption = search(given.index, given.query, _embedding(given), count=given.count)
+        text = search_page.render(given.query, found, caption=caption)
+        with outputs.whole_file(given.output) as file:
+            file.write(text.encode())
+    except errors.UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("Interrupted; no page was written.", file=sys.stderr)
+        return 130
+    for match in found:
+        print(f"{match.similarity:.3f}  {match.path}  {match.start_us / 1e6:.1f} s")
+    print(f"Page: {given.output}")
+    return 0
+
+
+def _embedding(given):
+    if not (given.saved_model or given.server):
+        return None
+    model = connect.connect(
+        saved_model=given.saved_model, server=given.server, model_name=given.model_name
+    )
+    options = extraction.Options(temporal_stride=given.temporal_stride)
+    return extraction.embed(model, given.query, options=options).embeddings[0]
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """Other commands have flags of the same names, so a mere import defines none here."""
+    texts = {
+        "index": (None, "A table that serving.extract wrote."),
+        "query": (None, "A video; if it has rows in the table, no model is needed."),
+        "saved_model": ("", "The model that the table was made with, or"),
+        "server": ("", "where TensorFlow Serving has it: grpc://HOST:PORT, http://HOST:PORT."),
+        "model_name": ("cvrl", "What the server calls the model."),
+        "output": ("search.html", "The page."),
+    }
+    for name, (default, text) in texts.items():
+        flags.DEFINE_string(name, default, text, flag_values=values)
+    flags.DEFINE_integer(
+        "temporal_stride", 0, "As of serving.extract; a server needs it.", flag_values=values
+    )
+    flags.DEFINE_integer("count", 12, "Matches.", lower_bound=1, flag_values=values)
+
+
+if __name__ == "__main__":
+    define_flags(flags.FLAGS)
+    app.run(lambda _: run(flags.FLAGS))

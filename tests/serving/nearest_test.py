@@ -1,0 +1,40 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""The nearest rows are the nearest; an index finds nearly all of them and is of its table."""
+
+import numpy as np
+import pytest
+
+from official_cvrl import errors
+from official_cvrl.serving import nearest
+
+
+def _embeddings(count, dim=8, seed=0):
+    return np.random.default_rng(seed).normal(size=[count, dim]).astype(np.float32)
+
+
+def test_cosines_whatever_the_lengths():
+    embeddings = np.array([[0, 1], [3, 3], [100, 1], [-1, 0]], np.float32)
+    rows, similarities = nearest.Exact(embeddings).find(np.array([5, 0], np.float32), count=3)
+    assert rows.tolist() == [2, 1, 0]
+    np.testing.assert_allclose(similarities, [100 / np.hypot(100, 1), 0.5**0.5, 0], atol=1e-6)
+
+
+def test_an_index_is_made_once_and_finds_what_comparing_all_does(tmp_path, capsys):
+    embeddings, path = _embeddings(4000), str(tmp_path / "x.npz.faiss")
+    exact, queries = nearest.Exact(embeddings), _embeddings(20, seed=1)
+    recalls = []
+    for query in queries:
+        indexed = nearest.Indexed(embeddings, path=path)
+        rows, similarities = indexed.find(query, count=10)
+        wanted, wanted_similarities = exact.find(query, count=10)
+        recalls.append(len({*rows} & {*wanted}) / 10)
+        np.testing.assert_allclose(similarities[0], wanted_similarities[0], rtol=0.2)
+    assert np.mean(recalls) > 0.7
+    assert capsys.readouterr().out.count("Making") == 1
+
+
+def test_an_index_of_another_table_is_refused(tmp_path):
+    path = str(tmp_path / "x.faiss")
+    nearest.Indexed(_embeddings(100), path=path)
+    with pytest.raises(errors.UserError, match="100 rows of 8, the table has 90 of 8; delete it"):
+        nearest.Indexed(_embeddings(90), path=path)

@@ -1,0 +1,89 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""The command: what looks alike comes first, on a page that shows it and escapes every name."""
+
+import numpy as np
+import pytest
+from absl import flags
+
+from official_cvrl.serving import nearest, rows, search, tables
+from tests.e2e import conftest as videos
+from tests.report import browsers
+from tests.serving import stand_in
+
+_EVIL = "<img src=x onerror=alert(1)>&amp;$title.mp4"
+
+
+@pytest.fixture(name="index")
+def _index(tmp_path):
+    """Two videos of one seed look alike; the third's file is gone."""
+    found = []
+    for name, seed, embedding in (("a.mp4", 0, [1, 0]), (_EVIL, 0, [1, 0.1]), ("c.mp4", 1, [0, 1])):
+        videos.write_video(tmp_path / name, direction="left", seed=seed, size=20)
+        times = np.array([0]), np.array([1_200_000])
+        found.append(rows.Rows(str(tmp_path / name), *times, np.array([embedding], np.float32)))
+    (tmp_path / "c.mp4").unlink()
+    output = str(tmp_path / "x.parquet")
+    tables.write(output, found)
+    return output
+
+
+def _search(*arguments):
+    given = flags.FlagValues()
+    search.define_flags(given)
+    given(["search", *map(str, arguments)])
+    return search.run(given)
+
+
+def _arguments(index, tmp_path, query="a.mp4"):
+    return f"--index={index}", f"--query={tmp_path / query}", f"--output={tmp_path}/page.html"
+
+
+@pytest.mark.parametrize("large", [10, 0])
+def test_what_looks_alike_comes_first_and_not_the_video_itself(
+    index, tmp_path, capsys, monkeypatch, large
+):
+    monkeypatch.setattr(nearest, "LARGE", large)
+    assert _search(*_arguments(index, tmp_path)) == 0
+    said = capsys.readouterr().out
+    lines = [line for line in said.splitlines() if line[:1] == "0"]
+    assert [line.split("  ")[1] for line in lines] == [
+        str(tmp_path / name) for name in (_EVIL, "c.mp4")
+    ]
+    assert lines[0].startswith("0.995")
+    assert (tmp_path / "x.parquet.faiss").exists() == (large == 0)
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "<img src=x" not in text
+    assert "&lt;img src=x onerror=alert(1)&gt;&amp;amp;$title" in text.replace("<wbr>", "")
+    assert text.count("data:image/jpeg") == 2
+    assert "no picture: no such file" in text
+
+
+@pytest.mark.parametrize("opener", browsers.openers().values(), ids=browsers.openers())
+def test_the_page_needs_no_other_file_and_runs_no_name(index, tmp_path, opener):
+    assert _search(*_arguments(index, tmp_path)) == 0
+    (tmp_path / "browser").mkdir()
+    seen = opener(tmp_path / "page.html", tmp_path / "browser")
+    assert (seen.pictures, seen.requests, seen.console) == ([True, True], [], [])
+    assert browsers.squeezed(_EVIL) in seen.text
+    assert seen.title == "Videos like a.mp4 · CVRL"
+
+
+def test_a_new_video_is_embedded_by_the_model(tmp_path, capsys):
+    for seed in range(3):
+        videos.write_video(tmp_path / f"{seed}.mp4", direction="left", seed=seed, size=20)
+    model = stand_in.write(tmp_path / "model")
+    found = [
+        rows.Rows("1", np.array([0]), np.array([1]), np.ones([1, 3], np.float32)),
+    ]
+    tables.write(str(tmp_path / "x.npz"), found)
+    arguments = _arguments(tmp_path / "x.npz", tmp_path, query="0.mp4")
+    assert _search(*arguments) == 2
+    assert "has no row in" in capsys.readouterr().err
+    assert _search(*arguments, f"--saved_model={model}") == 0
+    assert capsys.readouterr().out.startswith("0.99")  # Noise is grey on the whole.
+
+
+def test_a_table_of_another_model_is_refused(index, tmp_path, capsys):
+    model = stand_in.write(tmp_path / "model")
+    assert _search(*_arguments(index, tmp_path), f"--saved_model={model}") == 2
+    assert "have 3 numbers, those of" in capsys.readouterr().err
