@@ -33,7 +33,7 @@ def _length(flag, text):
         raise errors.UserError(f"--{flag}={text}: {error}") from error
 
 
-def run(given: flags.FlagValues, paths: Sequence[str]) -> int:
+def run(given: flags.FlagValues, paths: Sequence[str] = ()) -> int:
     """Embeds what the flags, and paths after them, name; returns the exit code."""
     try:
         if not given.output:

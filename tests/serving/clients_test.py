@@ -90,6 +90,10 @@ def test_pictures_and_pixels_give_what_they_should(model):
     pixels = np.array([[tf.io.decode_jpeg(frame) for frame in clip] for clip in frames])
     found = model.predict("encoded_frames", "frames", frames, output="embedding", timeout=30)
     np.testing.assert_allclose(found, _colour(pixels), atol=1e-6)
+    normalized = model.predict(
+        "encoded_frames", "frames", frames, output="embedding_normalized", timeout=30
+    )
+    np.testing.assert_allclose(np.linalg.norm(normalized, axis=1), 1, atol=1e-6)
 
 
 def test_a_clip_may_exceed_grpcs_four_megabytes(server):

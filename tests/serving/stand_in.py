@@ -28,7 +28,9 @@ class MeanColour(tf.Module):
             frames,
             fn_output_signature=tf.TensorSpec([4, None, None, 3], tf.uint8),
         )
-        return self.clips(decoded)
+        embedding = self.clips(decoded)["embedding"]
+        normalized = tf.math.l2_normalize(embedding, axis=1)
+        return {"embedding": embedding, "embedding_normalized": normalized}
 
 
 def write(folder: pathlib.Path, *, version: int = 1) -> str:
