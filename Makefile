@@ -20,7 +20,7 @@ help:
 	echo 'make test    all tests; PYTEST="-x tests/records_test.py" for some of them'
 	echo 'make lint    ruff check and format'
 	echo 'make bench   the study of docs/results.md on embedded data; about an hour'
-	echo 'make lock    requirements-lock.txt anew, out of requirements.txt and requirements-dev.txt'
+	echo 'make lock    requirements-lock.txt anew, out of requirements.txt, -beam.txt and -dev.txt'
 	echo 'make clean   removes .venv, caches and demo/; runs/ stays'
 	echo
 	echo 'Each makes .venv from requirements-lock.txt first, unless it is there and up to date.'
@@ -42,7 +42,8 @@ bench: environment
 lock: environment
 	$(BIN)/pip install -qq uv
 	UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile --quiet --upgrade --universal \
-	    --python-version 3.10 --no-emit-index-url requirements.txt requirements-dev.txt \
+	    --python-version 3.10 --no-emit-index-url requirements.txt requirements-beam.txt \
+	    requirements-dev.txt \
 	    --output-file requirements-lock.txt
 	echo "requirements-lock.txt is new; 'make test' installs and tries it."
 

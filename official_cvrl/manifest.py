@@ -32,6 +32,7 @@ LABELS_NAME = "labels.txt"
 FORMAT = 1
 
 _SHARD = re.compile(r"^(?P<split>.+)-(?P<index>\d{5,})-of-(?P<count>\d{5,})(\.tfrecord)?$")
+_PARTIAL = re.compile(r"^\.([^~]+)(?:~\w+)?\.partial$")
 _GZIP_MAGIC = b"\x1f\x8b\x08"
 _RECORD_HEADER = 12  # uint64 length and its uint32 checksum
 _RECORD_FOOTER = 4  # uint32 checksum of the data
@@ -380,6 +381,17 @@ def write_whole(path: epath.Path, text: str) -> None:
         raise
 
 
-def partial_path(path: epath.Path) -> epath.Path:
-    """Returns where a file grows, beside its place, until it is whole."""
-    return path.parent / f".{path.name}.partial"
+def partial_path(path: epath.Path, *, attempt: str = "") -> epath.Path:
+    """Returns where a file grows, beside its place, until it is whole.
+
+    Args:
+      path: where it will be.
+      attempt: keeps apart those who write the same file at the same time.
+    """
+    return path.parent / f".{path.name}{attempt and '~'}{attempt}.partial"
+
+
+def whose_partial(name: str) -> str:
+    """Returns the name of the file that grows under a name of `partial_path`, "" under others."""
+    match = _PARTIAL.match(name)
+    return match[1] if match else ""

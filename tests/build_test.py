@@ -198,7 +198,7 @@ def test_gin_files_are_all_in_one_group():
 def _required():
     """Returns the packages that the requirements files name, as labels write them."""
     lines = []
-    for file in ("requirements.txt", "requirements-dev.txt"):
+    for file in ("requirements.txt", "requirements-beam.txt", "requirements-dev.txt"):
         lines += (imports.ROOT / file).read_text(encoding="utf-8").splitlines()
     names = {match[0] for line in lines if (match := re.match(r"[A-Za-z0-9_-]+", line))}
     return {name.lower().replace("-", "_") for name in names}

@@ -1,7 +1,10 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """Tests of official_cvrl.filesystems."""
 
+import os
+
 import pytest
+import tensorflow as tf
 
 from official_cvrl import errors, filesystems
 
@@ -30,3 +33,51 @@ def test_only_local_paths_are_made_absolute(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert filesystems.absolute("runs/x") == str(tmp_path / "runs" / "x")
     assert filesystems.absolute("gs://bucket/x") == "gs://bucket/x"
+
+
+class TestRemote:
+    """ram:// is TensorFlow's like gs://, and no more known to epath than hdfs://."""
+
+    def test_reads_writes_renames_and_removes(self):
+        folder = filesystems.openable_path("ram://files/a")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "b.txt").write_text("words")
+        (folder / "b.txt").replace(folder / "c.txt")
+        assert [os.fspath(path) for path in folder.iterdir()] == ["ram://files/a/c.txt"]
+        assert (folder / "c.txt").read_text() == "words"
+        assert filesystems.num_bytes("ram://files/a/c.txt") == 5
+        (folder / "c.txt").unlink()
+        assert not (folder / "c.txt").exists()
+        assert filesystems.num_bytes("ram://files/a/c.txt") == -1
+
+    def test_paths_below_are_relative_to_it(self):
+        folder = filesystems.openable_path("ram://tree")
+        below = (folder / "a" / "b.txt").relative_to(folder)
+        assert below.as_posix() == "a/b.txt"
+        assert below.parts[0] == "a"
+        assert os.fspath((folder / "a" / "b.txt").parent) == "ram://tree/a"
+
+    def test_walk_leaves_out_what_the_caller_takes_out(self, tmp_path):
+        found = []
+        for root in ("ram://walked", os.fspath(tmp_path)):
+            for name in ("a/b.txt", "hidden/c.txt", "d.txt"):
+                path = filesystems.openable_path(root) / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text("")
+            for folder, folders, names in filesystems.walk(root):
+                folders[:] = [name for name in folders if name != "hidden"]
+                found.append((folder.removeprefix(root), sorted(folders), sorted(names)))
+        assert found == 2 * [("", ["a"], ["d.txt"]), ("/a", [], ["b.txt"])]
+
+    def test_what_a_library_reads_is_a_path_here_and_a_file_elsewhere(self):
+        assert filesystems.readable_file("/a/b") == "/a/b"
+        filesystems.openable_path("ram://b.txt").write_text("words")
+        assert filesystems.readable_file("ram://b.txt").read() == b"words"
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [(FileNotFoundError(), True), (tf.errors.NotFoundError(None, None, ""), True), (KeyError(), 0)],
+)
+def test_is_fault(error, expected):
+    assert filesystems.is_fault(error) == expected

@@ -10,7 +10,9 @@ import pathlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from official_cvrl import errors
+from etils import epath
+
+from official_cvrl import errors, filesystems
 
 DEFAULT_SPLIT = "train"
 MICROSECONDS = 1_000_000
@@ -97,10 +99,7 @@ class Clip:
 
     def source_bytes(self) -> int:
         """Returns the size of the file, or -1 when there is none."""
-        try:
-            return os.path.getsize(self.path)
-        except OSError:
-            return -1
+        return filesystems.num_bytes(self.path)
 
 
 def seconds(time_us: int) -> str:
@@ -153,13 +152,13 @@ def may_be_video(path: str | os.PathLike[str]) -> bool:
     return pathlib.PurePath(path).suffix.lower() not in _NO_VIDEO_SUFFIXES
 
 
-def videos_folder(path: str | os.PathLike[str]) -> pathlib.Path:
-    """Returns the folder of the videos.
+def videos_folder(path: str | os.PathLike[str]) -> pathlib.Path | epath.Path:
+    """Returns the folder of the videos, here or remote.
 
     Raises:
-      UserError: there is none.
+      UserError: there is none, or this installation cannot open such paths.
     """
-    root = pathlib.Path(path)
+    root = filesystems.openable_path(path) if filesystems.scheme(path) else pathlib.Path(path)
     if not root.is_dir():
         what = "is a file, not a folder" if root.exists() else "no such folder"
         raise errors.UserError(f"--videos={path}: {what}.")
@@ -171,14 +170,15 @@ def printable(name: str) -> str:
     return os.fsencode(name).decode(errors="replace")
 
 
-def files_below(folder: pathlib.Path) -> Iterator[pathlib.Path]:
+def files_below(folder: pathlib.Path | epath.Path) -> Iterator[pathlib.Path | epath.Path]:
     """Yields the files below a folder, hidden ones apart; links to folders are followed once."""
     seen = set()
-    for parent, folders, names in os.walk(folder, followlinks=True):
-        real = os.path.realpath(parent)
+    for parent, folders, names in filesystems.walk(folder):
+        real = parent if filesystems.scheme(parent) else os.path.realpath(parent)
         folders[:] = [] if real in seen else [name for name in folders if name[0] != "."]
         if real not in seen:
-            yield from (pathlib.Path(parent, name) for name in names if name[0] != ".")
+            below = folder / os.path.relpath(parent, folder)
+            yield from (below / name for name in names if name[0] != ".")
         seen.add(real)
 
 

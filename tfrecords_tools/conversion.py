@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import collections
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import tqdm
 
 from official_cvrl import errors, manifest
-from tfrecords_tools import engines, plan, results, summary
+from tfrecords_tools import plan, results, summary
 
 
 def carry_out(
@@ -18,21 +18,28 @@ def carry_out(
     output: str | os.PathLike[str],
     *,
     label_names: Sequence[str],
-    workers: int,
+    write_shards: Callable[..., Sequence[results.ShardResult]],
     quiet: bool,
 ) -> tuple[summary.SplitSummary, ...]:
     """Writes the shards that are missing, then the reports, the label map and the manifest.
+
+    Args:
+      plans: what to do.
+      output: the folder of the shards.
+      label_names: the label map.
+      write_shards: an engine: called with specifications and `on_clips`, as `engines.run_local`.
+      quiet: show no progress.
 
     Raises:
       UserError: a shard cannot be written, or none of the videos could be converted.
       OSError: the rest cannot be written.
     """
-    written = _write_missing(plans, output, workers=workers, quiet=quiet)
+    written = _write_missing(plans, output, write_shards=write_shards, quiet=quiet)
     return _finish(plans, written, output, label_names=label_names)
 
 
 def _write_missing(
-    plans: Sequence[plan.SplitPlan], output, *, workers: int, quiet: bool
+    plans: Sequence[plan.SplitPlan], output, *, write_shards, quiet: bool
 ) -> dict[str, results.ShardResult]:
     for one in plans:
         plan.note_settings(output, one)
@@ -47,7 +54,7 @@ def _write_missing(
         dynamic_ncols=True,
         disable=True if quiet else None,  # None: only where a person sees it.
     ) as bar:
-        done = engines.run_local(specs, workers=workers, on_clips=bar.update) if specs else []
+        done = write_shards(specs, on_clips=bar.update) if specs else []
     return {result.name: result for result in done}
 
 

@@ -4,14 +4,27 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import functools
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from official_cvrl import errors, filesystems, manifest
-from tfrecords_tools import conversion, engines, plan, sources, subsets, summary, video
+from tfrecords_tools import (
+    beam_engine,
+    conversion,
+    engines,
+    plan,
+    sources,
+    subsets,
+    summary,
+    video,
+)
 from tfrecords_tools.datasets import ava
+
+_ENGINES = ("local", "beam")
 
 _DESCRIPTION = """\
 Converts videos to TFRecord shards of JPEG frames.
@@ -44,6 +57,9 @@ examples:
   of annotations holds ava_train_v2.2.csv, ava_train_excluded_timestamps_v2.2.csv, the same for val:
     python -m tfrecords_tools.convert --dataset=ava --videos=FILMS --annotations=ava_v2.2 \\
         --detected_boxes=ava_val_boxes.csv --split=val --output=AVA_RECORDS
+  any of these on a cluster, by Apache Beam, whose own flags follow a lone --:
+    python -m tfrecords_tools.convert --dataset=folder --videos=gs://BUCKET/VIDEOS \\
+        --output=gs://BUCKET/RECORDS --engine=beam -- --runner=DataflowRunner --project=…
 """
 
 _AFTERWORD = """\
@@ -77,7 +93,9 @@ def convert(
     quality: int = video.Settings.quality,
     fps: float | None = None,
     min_frames: int = video.Settings.min_frames,
+    engine: str = "local",
     workers: int | None = None,
+    beam_flags: Sequence[str] = (),
     quiet: bool = False,
 ) -> summary.Summary:
     """Converts videos to shards; what the command does, as a function.
@@ -105,7 +123,9 @@ def convert(
       quality: of the JPEGs, 1 to 100.
       fps: frames a second to resample to; None keeps the source's.
       min_frames: videos with fewer are reported, not converted.
-      workers: number of processes; None for one per core.
+      engine: `local` for processes of this machine, `beam` for Apache Beam.
+      workers: number of processes of the local engine; None for one per core.
+      beam_flags: Beam's own flags.
       quiet: show no progress.
 
     Raises:
@@ -116,8 +136,8 @@ def convert(
     settings = video.Settings(
         short_side=short_side, quality=quality, fps=fps, min_frames=min_frames
     )
-    workers = engines.available_cores() if workers is None else workers
-    _check_numbers(settings, num_shards=num_shards, workers=workers)
+    _check_numbers(settings, num_shards=num_shards)
+    write_shards = _engine(engine, workers=workers, beam_flags=beam_flags)
     if dataset == "ava" and short_side < ava.LEAST_SHORT_SIDE:
         raise errors.UserError(
             f"--short_side={short_side}: persons in AVA are small; give {ava.LEAST_SHORT_SIDE}, at "
@@ -141,9 +161,10 @@ def convert(
         found = subsets.hold_out(found, fraction=test_fraction)
     if subset is not None:
         found = subsets.keep_share(found, fraction=subset, seed=subset_seed)
-    _prepare_output(output, videos=videos)
-    label_names = _label_map(output, found.label_names)
-    try:
+    _refuse_output_among(videos, output)
+    with _told_as_unwritable(output):
+        filesystems.openable_path(output).mkdir(parents=True, exist_ok=True)
+        label_names = _label_map(output, found.label_names)
         plans = [
             plan.plan_split(
                 name,
@@ -158,14 +179,34 @@ def convert(
             for name, one_split in found.splits.items()
         ]
         splits = conversion.carry_out(
-            plans, output, label_names=label_names, workers=workers, quiet=quiet
+            plans, output, label_names=label_names, write_shards=write_shards, quiet=quiet
         )
-    except OSError as error:
-        raise errors.UserError(f"--output={output}: cannot be written: {error}.") from error
     return summary.Summary(os.fspath(output), splits, label_names, time.monotonic() - started)
 
 
-def _check_numbers(settings: video.Settings, *, num_shards: int | None, workers: int) -> None:
+def _engine(engine: str, *, workers: int | None, beam_flags: Sequence[str]) -> Callable:
+    """Returns what writes the shards."""
+    if engine == "beam":
+        if workers is not None:
+            raise errors.UserError(
+                f"--workers={workers} is for --engine=local; with Beam its own flags say how many, "
+                "such as -- --direct_num_workers=8 --direct_running_mode=multi_processing."
+            )
+        beam_engine.import_beam()
+        return functools.partial(beam_engine.run_on_beam, flags=beam_flags)
+    if engine != "local":
+        raise errors.UserError(f"--engine={engine} is not one of {', '.join(_ENGINES)}.")
+    if beam_flags:
+        raise errors.UserError(
+            f"{' '.join(beam_flags)}: what stands behind -- is for Beam; add --engine=beam."
+        )
+    workers = engines.available_cores() if workers is None else workers
+    if workers < 1:
+        raise errors.UserError(f"--workers={workers} must be at least 1.")
+    return functools.partial(engines.run_local, workers=workers)
+
+
+def _check_numbers(settings: video.Settings, *, num_shards: int | None) -> None:
     checks = {
         "short_side": settings.short_side >= 16,
         "quality": 1 <= settings.quality <= 100,
@@ -177,11 +218,9 @@ def _check_numbers(settings: video.Settings, *, num_shards: int | None, workers:
             raise errors.UserError(f"--{name}={getattr(settings, name)} is out of range.")
     if num_shards is not None and not 1 <= num_shards <= 99999:
         raise errors.UserError(f"--num_shards={num_shards} must be 1 to 99999.")
-    if workers < 1:
-        raise errors.UserError(f"--workers={workers} must be at least 1.")
 
 
-def _prepare_output(output, *, videos) -> None:
+def _refuse_output_among(videos, output) -> None:
     if not filesystems.scheme(output):
         inside, outside = os.path.realpath(output), os.path.realpath(videos)
         if os.path.commonpath([inside, outside]) == outside:
@@ -189,10 +228,16 @@ def _prepare_output(output, *, videos) -> None:
                 f"--output={output} lies in --videos={videos}: the shards would be taken for "
                 "videos the next time. Choose a folder outside."
             )
+
+
+@contextlib.contextmanager
+def _told_as_unwritable(output) -> Iterator[None]:
     try:
-        filesystems.openable_path(output).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise errors.UserError(f"--output={output}: cannot be made: {error}.") from error
+        yield
+    except Exception as error:
+        if not filesystems.is_fault(error):
+            raise
+        raise errors.UserError(f"--output={output}: cannot be written: {error}.") from error
 
 
 def _label_map(output, label_names: Sequence[str]) -> tuple[str, ...]:
@@ -300,16 +345,25 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="report videos with fewer frames instead of converting them (default: %(default)s)",
     )
-    add("--workers", type=int, metavar="N", help="processes (default: one per core)")
+    add(
+        "--engine",
+        choices=_ENGINES,
+        default=_ENGINES[0],
+        help="where shards are written: by processes of this machine (default), or by Apache Beam "
+        "on whatever its own flags say, which follow a lone --; the bytes are the same",
+    )
+    add("--workers", type=int, metavar="N", help="local: processes (default: one per core)")
     add("--quiet", action="store_true", help="no progress bar")
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
-    options = _parser().parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    end = given.index("--") if "--" in given else len(given)
+    options = _parser().parse_args(given[:end])
     try:
-        print(summary.describe(convert(**vars(options))))
+        print(summary.describe(convert(**vars(options), beam_flags=given[end + 1 :])))
     except errors.UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -46,5 +46,7 @@ def _equally_large(clips: Iterable[annotations.Clip]) -> set[str]:
 def _content(clip: annotations.Clip) -> str:
     try:
         return checksums.sha256(filesystems.openable_path(clip.path))
-    except OSError:
+    except Exception as error:
+        if not filesystems.is_fault(error):
+            raise
         return clip.path  # What cannot be read is told when it is converted.

@@ -21,6 +21,10 @@ from multiprocessing import connection
 from official_cvrl import errors, filesystems, manifest
 from tfrecords_tools import results
 
+PROGRAM_FAULT = (
+    "a worker process failed"  # So begins what is raised when nobody's input is at fault.
+)
+
 # The server that workers are forked from imports TensorFlow once, for all of them.
 _PRELOAD = ["tfrecords_tools.shards"]
 _START_METHOD = "forkserver"
@@ -44,6 +48,7 @@ def run_local(
     workers: int,
     stall_seconds: float = 120.0,
     on_clips: Callable[[int], None] = lambda count: None,
+    preload: Sequence[str] = (),
 ) -> list[results.ShardResult]:
     """Writes shards in processes of this machine.
 
@@ -53,6 +58,7 @@ def run_local(
       stall_seconds: a video that gives no frame for so long is given up.
       on_clips: called with the number of clips done; a negative number takes some back, when a
         shard has to be written again.
+      preload: what else the processes import, by way of the program's main module; loaded once.
 
     Returns:
       One result for each specification, in the same order.
@@ -60,7 +66,13 @@ def run_local(
     Raises:
       UserError: a shard cannot be written (disk full, for instance). No part of it is left.
     """
-    pool = _Pool(specs, workers=workers, stall_seconds=stall_seconds, on_clips=on_clips)
+    pool = _Pool(
+        specs,
+        workers=workers,
+        stall_seconds=stall_seconds,
+        on_clips=on_clips,
+        preload=preload,
+    )
     try:
         done = {result.name: result for result in pool.results()}
     finally:
@@ -71,14 +83,14 @@ def run_local(
 class _Pool:
     """Hands specifications to workers and watches over them."""
 
-    def __init__(self, specs, *, workers, stall_seconds, on_clips):
+    def __init__(self, specs, *, workers, stall_seconds, on_clips, preload):
         self._waiting = collections.deque(specs)
         self._num_workers = min(workers, len(specs))
         self._stall_seconds = stall_seconds
         self._on_clips = on_clips
         self._crashes = collections.Counter()
         self._workers: list[_Worker] = []
-        self._context = _context()
+        self._context = _context(preload)
 
     def results(self) -> Iterator[results.ShardResult]:
         while self._waiting or any(worker.spec for worker in self._workers):
@@ -116,7 +128,7 @@ class _Pool:
         elif kind == _UNWRITABLE:
             raise errors.UserError(content)
         elif kind == _BROKE:
-            raise RuntimeError(f"a worker process failed:\n{content}")
+            raise RuntimeError(f"{PROGRAM_FAULT}:\n{content}")
         elif kind == _DONE:
             return content
         return None
@@ -151,11 +163,11 @@ class _Pool:
         worker.stop()
 
 
-def _context():
+def _context(preload: Sequence[str]):
     methods = multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context(_START_METHOD if _START_METHOD in methods else "spawn")
     if _START_METHOD in methods:
-        context.set_forkserver_preload(_PRELOAD)
+        context.set_forkserver_preload([*_PRELOAD, *preload])
     return context
 
 
@@ -218,7 +230,7 @@ class _Worker:
         self._lifeline.close()
         if self.spec is not None:
             shard = filesystems.openable_path(self.spec.output) / self.spec.name
-            manifest.partial_path(shard).unlink(missing_ok=True)
+            manifest.partial_path(shard, attempt=self.spec.attempt).unlink(missing_ok=True)
 
 
 def _work(pipe: connection.Connection, lifeline: connection.Connection) -> None:

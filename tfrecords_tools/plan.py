@@ -34,6 +34,7 @@ class ShardSpec:
       dataset_name: goes into every record.
       settings: how frames are taken and encoded.
       blamed: example ids that must not be decoded again, each with the reason.
+      attempt: names the file that grows beside, where several may be at work on the same shard.
     """
 
     output: str
@@ -43,6 +44,7 @@ class ShardSpec:
     dataset_name: str
     settings: video.Settings
     blamed: tuple[tuple[str, str], ...] = ()
+    attempt: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -94,6 +94,13 @@ def remove_note(output: str | os.PathLike[str], shard: str) -> None:
     _note_path(output, shard).unlink(missing_ok=True)
 
 
+def noted(output: str | os.PathLike[str]) -> set[str]:
+    """Returns the names of the shards that there are notes about."""
+    folder = filesystems.openable_path(output) / NOTES_FOLDER
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    return {name.removesuffix(".json") for name in names if name[0] != "."}
+
+
 def _note_path(output: str | os.PathLike[str], name: str):
     return filesystems.openable_path(output) / NOTES_FOLDER / f"{name}.json"
 

@@ -51,7 +51,7 @@ def write_shard(spec: plan.ShardSpec, *, watch: Watch = _NOBODY) -> results.Shar
       OSError, tf.errors.OpError: the shard cannot be written; nothing of it is left.
     """
     shard = filesystems.openable_path(spec.output) / spec.name
-    partial = manifest.partial_path(shard)
+    partial = manifest.partial_path(shard, attempt=spec.attempt)
     try:
         videos = _write_clips(partial, spec, watch=watch)
         result = results.ShardResult(

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from official_cvrl import errors
+from official_cvrl import errors, filesystems
 from tfrecords_tools import annotations, duplicates
 from tfrecords_tools.datasets import ava, csv_file, folder, hmdb51, kinetics, ucf101
 
@@ -69,6 +69,11 @@ def read(
         return duplicates.mark(folder.read(videos, split=split, unlabelled=unlabelled))
     if table is None:
         raise errors.UserError(f"--dataset={dataset} needs --annotations={_ANNOTATIONS[dataset]}.")
+    if filesystems.scheme(table):
+        raise errors.UserError(
+            f"--annotations={table}: annotations are read from a local disk; copy them to one. "
+            "Videos and --output may be remote."
+        )
     return _READERS[dataset](table, videos=videos, split=split, **given)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import av
 import cv2
 
+from official_cvrl import filesystems
 from tfrecords_tools import scaling
 
 # What goes wrong in a file ends up in the report; libav's own lines would tear the progress bar.
@@ -136,12 +137,14 @@ def _each(items: Iterator, call: Callable[[], None]) -> Iterator:
 
 def _open(path: str | os.PathLike[str]) -> av.container.InputContainer:
     path = os.fspath(path)
-    if not os.path.exists(path):
+    size = filesystems.num_bytes(path)
+    if size < 0:
         raise VideoError("no such file")
-    if os.path.isfile(path) and not os.path.getsize(path):
+    # A named pipe has no size, and is none the less a video.
+    if not size and (filesystems.scheme(path) or os.path.isfile(path)):
         raise VideoError("the file is empty (0 bytes)")
     try:
-        return av.open(path)
+        return av.open(filesystems.readable_file(path))
     except (av.FFmpegError, OSError, ValueError) as error:
         raise VideoError(f"unreadable: {_words(error)}") from error
 

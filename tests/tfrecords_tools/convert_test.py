@@ -313,6 +313,9 @@ def test_subset(class_folders, tmp_path):
         ({"subset": 2.0}, "--subset=2.0"),
         ({"fold": 2}, "--fold=2 is for"),
         ({"split": "a/b"}, "--split='a/b'"),
+        ({"engine": "spark"}, "--engine=spark is not one of local, beam"),
+        ({"engine": "beam", "workers": 2}, "--workers=2 is for --engine=local"),
+        ({"beam_flags": ["--runner=X"]}, "--runner=X: what stands behind -- .* --engine=beam"),
     ],
 )
 def test_mistakes_are_named_before_anything_is_written(class_folders, tmp_path, arguments, words):
@@ -325,7 +328,7 @@ def test_output_among_the_videos_or_impossible(class_folders, tmp_path):
     with pytest.raises(errors.UserError, match="would be taken for videos"):
         _convert(class_folders, class_folders / "records")
     (tmp_path / "file").write_text("")
-    with pytest.raises(errors.UserError, match="file: cannot be made"):
+    with pytest.raises(errors.UserError, match="file: cannot be written"):
         _convert(class_folders, tmp_path / "file")
 
 
@@ -389,6 +392,11 @@ class TestCommand:
         out, err = capsys.readouterr()
         assert (out, err.count("\n")) == ("", 1)
         assert err.startswith("error: --output=/sys/kernel: cannot be written: ")
+
+    def test_what_follows_two_dashes_is_for_beam(self, capsys):
+        arguments = ["--dataset=folder", "--videos=a", "--output=b", "--", "--runner=X", "--y=1"]
+        assert convert.main(arguments) == 2
+        assert "--runner=X --y=1: what stands behind --" in capsys.readouterr().err
 
     def test_unknown_options_are_refused(self, capsys):
         with pytest.raises(SystemExit) as stopped:

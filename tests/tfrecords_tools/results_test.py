@@ -47,3 +47,10 @@ def test_report_round_trips_sorted_by_path(tmp_path):
     assert header.startswith("path,example_id,status,reason,labels,shard,num_frames")
     (tmp_path / "train-videos.csv").write_text("path,other\n1,2\n")
     assert results.read_report(tmp_path, "train") == []
+
+
+def test_noted_tells_of_whole_notes_alone(tmp_path):
+    assert results.noted(tmp_path) == set()
+    results.write_note(tmp_path, results.ShardResult("train-00000-of-00001", 0, 0, "", ()))
+    (tmp_path / results.NOTES_FOLDER / ".train-00001-of-00002.json.partial").write_text("{")
+    assert results.noted(tmp_path) == {"train-00000-of-00001"}
