@@ -67,6 +67,11 @@ def shard_name(split: str, *, index: int, num_shards: int) -> str:
     return f"{split}-{index:05d}-of-{num_shards:05d}"
 
 
+def is_shard(file_name: str) -> bool:
+    """Returns whether a file is called as shards are."""
+    return _SHARD.match(file_name) is not None
+
+
 def list_splits(data_dir: str | os.PathLike[str]) -> tuple[str, ...]:
     """Returns the sorted names of the splits that have shards in `data_dir`.
 

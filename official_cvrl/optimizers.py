@@ -23,18 +23,20 @@ def scaled_rate(
     return learning_rate * global_batch_size / reference_batch_size
 
 
-def warmup_cosine(*, learning_rate: float, total_steps: int, warmup_steps: int = 0) -> Schedule:
+def warmup_cosine(
+    *, learning_rate: float, total_steps: int, warmup_steps: int | float = 0
+) -> Schedule:
     """Half-period cosine decay to zero after a linear warm-up from zero (paper, section 4.1).
 
     Args:
         learning_rate: the rate that the cosine starts from; warm-up meets it on its way down.
         total_steps: steps of the whole run, warm-up included; the rate is zero there.
-        warmup_steps: steps over which the rate rises linearly.
+        warmup_steps: steps over which the rate rises linearly; below 1, their share of the run.
 
     Raises:
         ValueError: warm-up is not shorter than the run.
     """
-    _check_warmup(warmup_steps, total_steps)
+    warmup_steps = _steps(warmup_steps, total_steps)
     cosine = tf.keras.optimizers.schedules.CosineDecay(learning_rate, total_steps)
     return _warm_up(cosine, warmup_steps)
 
@@ -45,7 +47,7 @@ def warmup_steps_decay(
     boundaries: Sequence[int],
     total_steps: int,
     factor: float = 0.1,
-    warmup_steps: int = 0,
+    warmup_steps: int | float = 0,
 ) -> Schedule:
     """Multiplies the rate by `factor` at each boundary, after a linear warm-up (1x schedule).
 
@@ -54,12 +56,12 @@ def warmup_steps_decay(
         boundaries: steps at which the rate drops, increasing, below total_steps.
         total_steps: steps of the whole run.
         factor: what the rate is multiplied with at each boundary.
-        warmup_steps: steps over which the rate rises linearly.
+        warmup_steps: steps over which the rate rises linearly; below 1, their share of the run.
 
     Raises:
         ValueError: boundaries that do not increase or lie outside the run; too long a warm-up.
     """
-    _check_warmup(warmup_steps, total_steps)
+    warmup_steps = _steps(warmup_steps, total_steps)
     boundaries = list(boundaries)
     if boundaries != sorted(set(boundaries)) or (boundaries and boundaries[-1] >= total_steps):
         raise ValueError(f"boundaries {boundaries} must increase and lie below {total_steps=}.")
@@ -162,9 +164,13 @@ def _scales_loss(optimizer):
     return isinstance(optimizer, tf.keras.mixed_precision.LossScaleOptimizer)
 
 
-def _check_warmup(warmup_steps, total_steps):
+def _steps(warmup_steps, total_steps):
     if not 0 <= warmup_steps < total_steps:
-        raise ValueError(f"{warmup_steps=} must lie between 0 and {total_steps=}.")
+        raise ValueError(
+            f"{warmup_steps=} must be at least 0 and less than {total_steps=}; give a short run "
+            "fewer, or a share of it such as 0.05."
+        )
+    return round(warmup_steps * total_steps) if warmup_steps < 1 else warmup_steps
 
 
 def _warm_up(schedule, warmup_steps):

@@ -38,8 +38,19 @@ class ScheduleTest(tf.test.TestCase, parameterized.TestCase):
         with self.assertRaisesRegex(ValueError, "must increase and lie below total_steps=12"):
             optimizers.warmup_steps_decay(learning_rate=1.0, **arguments)
 
+    def test_a_share_of_the_run_is_warmed_up(self):
+        by_share, by_steps = (
+            optimizers.warmup_cosine(learning_rate=1.0, total_steps=600, warmup_steps=warmup)
+            for warmup in (0.0333, 20)
+        )
+        for step in (0, 1, 19, 20, 300):
+            self.assertEqual(by_share(step).numpy(), by_steps(step).numpy())
+        optimizers.warmup_cosine(learning_rate=1.0, total_steps=1, warmup_steps=0.0333)
+
     def test_refuses_a_warmup_as_long_as_the_run(self):
-        with self.assertRaisesRegex(ValueError, "warmup_steps=5 must lie between 0"):
+        with self.assertRaisesRegex(
+            ValueError, "warmup_steps=5 must be .* less than total_steps=5"
+        ):
             optimizers.warmup_cosine(learning_rate=1.0, total_steps=5, warmup_steps=5)
 
 

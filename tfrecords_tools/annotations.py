@@ -12,7 +12,7 @@ from typing import Any
 
 from etils import epath
 
-from official_cvrl import errors, filesystems
+from official_cvrl import errors, filesystems, manifest
 
 DEFAULT_SPLIT = "train"
 MICROSECONDS = 1_000_000
@@ -149,19 +149,26 @@ def may_be_video(path: str | os.PathLike[str]) -> bool:
 
     libav would make a video of almost anything: it renders text files and single pictures.
     """
-    return pathlib.PurePath(path).suffix.lower() not in _NO_VIDEO_SUFFIXES
+    named = pathlib.PurePath(path)
+    return named.suffix.lower() not in _NO_VIDEO_SUFFIXES and not manifest.is_shard(named.name)
 
 
 def videos_folder(path: str | os.PathLike[str]) -> pathlib.Path | epath.Path:
     """Returns the folder of the videos, here or remote.
 
     Raises:
-      UserError: there is none, or this installation cannot open such paths.
+      UserError: there is none, it holds records, or this installation cannot open such paths.
     """
     root = filesystems.openable_path(path) if filesystems.scheme(path) else pathlib.Path(path)
     if not root.is_dir():
         what = "is a file, not a folder" if root.exists() else "no such folder"
         raise errors.UserError(f"--videos={path}: {what}.")
+    if (root / manifest.MANIFEST_NAME).exists() or manifest.list_splits(root):
+        raise errors.UserError(
+            f"--videos={path}: this is a folder of records, made by a conversion; give the folder "
+            "of the videos. To look into records: python -m tfrecords_tools.inspect "
+            f"{path}"
+        )
     return root
 
 

@@ -72,6 +72,10 @@ def _finish(
     if label_names:
         manifest.write_labels(output, label_names)
     for one in plans:
+        if not any(shard.num_examples for shard in shards[one.name]):
+            shards[one.name] = []
+            plan.forget(output, one, shards_too=True)
+            continue
         entry = _manifest_entry(one, shards[one.name], reports[one.name])
         manifest.write_split(output, split=one.name, entry=entry)
         plan.forget(output, one)

@@ -143,14 +143,27 @@ def _refuse_other_settings(output, *, split: str, settings: Mapping[str, Any]) -
     names = [name for name in {**before, **settings} if before.get(name) != settings.get(name)]
     visible = [name for name in names if not name.endswith("sha256")]
     difference = ", ".join(
-        f"{name} {before.get(name)} before and {settings.get(name)} now" for name in visible
+        f"{name} {_told(before, name)} before and {_told(settings, name)} now" for name in visible
     )
     raise errors.UserError(
         f"--output={output} holds split {split!r} of another conversion: "
         f"{difference or 'other videos or other labels'}. "
-        f"Choose another --output, or delete the {split}-* files, {manifest.MANIFEST_NAME} and "
-        f"{results.NOTES_FOLDER} there."
+        f"Choose another --output, or delete {_there(output, split)} there."
     )
+
+
+def _told(settings: Mapping[str, Any], name: str) -> str:
+    return "not given" if settings.get(name) is None else str(settings[name])
+
+
+def _there(output, split: str) -> str:
+    """Names what of a split's conversion is in a folder."""
+    folder = filesystems.openable_path(output)
+    names = [name for name in (f"{split}-*",) if any(folder.glob(name))]
+    names += [
+        name for name in (manifest.MANIFEST_NAME, results.NOTES_FOLDER) if (folder / name).exists()
+    ]
+    return ", ".join(names)
 
 
 def settings_path(output: str | os.PathLike[str], split: str) -> epath.Path:

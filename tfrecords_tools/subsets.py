@@ -34,7 +34,9 @@ def hold_out(found: annotations.Annotations, *, fraction: float) -> annotations.
     train = tuple(clip for clip in split.clips if clip.data_path not in held_out)
     test = tuple(clip for clip in split.clips if clip.data_path in held_out)
     splits = {name: annotations.Split(train, split.refused), "test": annotations.Split(test)}
-    return dataclasses.replace(found, splits=splits)
+    return dataclasses.replace(
+        found, splits=splits, settings={**found.settings, "test_fraction": fraction}
+    )
 
 
 def _held_out(files: set[str], fraction: float) -> list[str]:

@@ -62,7 +62,16 @@ def describe(summary: Summary) -> str:
     lines = [f"{summary.output}: {summary.num_converted} videos in {summary.seconds:.1f} s"]
     if summary.label_names:
         lines[0] += f", {len(summary.label_names)} classes"
+    else:
+        lines[0] += ", no labels: enough to pre-train, not for linear evaluation"
     for split in summary.splits:
+        if not split.num_converted:
+            lines.append(
+                f"  WARNING: there is no split {split.name!r}, since none of its videos could be "
+                "converted; the same command tries again."
+            )
+            lines += _describe_faults(split, summary.output)
+            continue
         kept = f" ({split.num_kept} kept from before)" if split.num_kept else ""
         lines.append(
             f"  {split.name}: {split.num_converted} videos, {split.num_frames} frames, "

@@ -2,6 +2,7 @@
 """The batches of a run, by the role they play, spread over a strategy's replicas."""
 
 import dataclasses
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -159,6 +160,8 @@ class Feed:
                 "experiment.run.test_input is not bound, so nothing can be tested; bind a "
                 "@feed.TestInput(), or run with --mode=train."
             )
+        if self.test_split not in manifest.list_splits(self.data_dir):
+            raise errors.UserError(self._no_test_split())
         self._shards("test")
 
     def why_no_probe(self) -> str:
@@ -170,6 +173,16 @@ class Feed:
         if self.test_split not in manifest.list_splits(self.data_dir):
             return f"{self.data_dir} has no split {self.test_split!r}"
         return ""
+
+    def _no_test_split(self):
+        there = ", ".join(manifest.list_splits(self.data_dir))
+        report = os.path.join(self.data_dir, f"{self.test_split}-videos.csv")
+        failed = f" {report} says why none of its videos is." if tf.io.gfile.exists(report) else ""
+        return (
+            f"{self.data_dir} has no split {self.test_split!r} to test on, only {there}.{failed} "
+            "Convert with --test_fraction=0.2 into another --output, or name one that is there: "
+            "--gin_param=\"run.test_split = 'NAME'\"."
+        )
 
     def _shards(self, part):
         split = self.train_split if part == "train" else self.test_split

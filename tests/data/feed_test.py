@@ -129,8 +129,15 @@ def test_what_testing_needs_is_missed_before_training(data_dir):
     _feed(data_dir).check_test()
     with pytest.raises(errors.UserError, match="test_input is not bound"):
         _feed(data_dir, test_input=None).check_test()
-    with pytest.raises(errors.UserError, match="validate"):
+    with pytest.raises(errors.UserError, match="'validate' .*only test, train. Convert with"):
         _feed(data_dir, test_split="validate").check_test()
+
+
+def test_a_test_split_that_failed_names_its_report(tmp_path):
+    tiny.write(tmp_path, 1)
+    (tmp_path / "test-videos.csv").touch()
+    with pytest.raises(errors.UserError, match="test-videos.csv says why.*--test_fraction"):
+        _feed(tmp_path).check_test()
 
 
 def test_a_test_batch_grows_to_what_replicas_can_share(data_dir):

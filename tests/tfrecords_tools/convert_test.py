@@ -150,6 +150,27 @@ def test_test_fraction(class_folders, tmp_path):
     assert 2 <= counts["test"] <= 3
 
 
+def test_another_test_fraction_is_refused_by_name(class_folders, tmp_path):
+    _convert(class_folders, tmp_path / "out")
+    with pytest.raises(errors.UserError, match="test_fraction not given before and 0.25 now"):
+        _convert(class_folders, tmp_path / "out", test_fraction=0.25)
+
+
+def test_a_split_without_any_video_is_not_made(tmp_path, write_video):
+    write_video(tmp_path / "videos" / "a.mp4", num_frames=3)
+    table = tmp_path / "list.csv"
+    table.write_text("path,label,split\na.mp4,x,train\nb.mp4,x,test\n")
+    for later in (False, True):
+        if later:
+            write_video(tmp_path / "videos" / "b.mp4", num_frames=3)
+        summary = _convert(tmp_path / "videos", tmp_path / "out", dataset="csv", annotations=table)
+        splits = ("test", "train") if later else ("train",)
+        assert manifest.list_splits(tmp_path / "out") == splits
+        assert tuple(manifest.read_manifest(tmp_path / "out")["splits"]) == splits
+        assert len(results.read_report(tmp_path / "out", "test")) == 1
+        assert summary.num_converted == len(splits)
+
+
 def test_csv_with_times(tmp_path, write_video):
     write_video(tmp_path / "videos" / "a.mp4", num_frames=20, rate=10)
     (tmp_path / "list.csv").write_text(

@@ -46,7 +46,10 @@ def test_every_clip_is_in_one_shard_and_shards_are_even(tmp_path, num_shards):
     ("changes", "words"),
     [
         ({"short_side": 99}, "short_side 320 before and 99 now"),
-        ({"quality": 5, "fps": 3.0}, "quality 90 before and 5 now, fps None before and 3.0 now"),
+        (
+            {"quality": 5, "fps": 3.0},
+            "quality 90 before and 5 now, fps not given before and 3.0 now",
+        ),
         ({"num_clips": 9}, "videos 10 before and 9 now"),
         ({"num_shards": 2}, "num_shards 3 before and 2 now"),
         ({"labels": ("b",)}, "other videos or other labels"),
@@ -57,6 +60,15 @@ def test_other_settings_are_refused_with_the_difference(tmp_path, changes, words
     assert _plan(tmp_path).missing
     with pytest.raises(errors.UserError, match=f"split 'train' of another conversion: {words}"):
         _plan(tmp_path, **changes)
+
+
+def test_only_what_is_there_is_to_be_deleted(tmp_path):
+    plan.note_settings(tmp_path, _plan(tmp_path))
+    with pytest.raises(errors.UserError, match="or delete .conversion there"):
+        _plan(tmp_path, num_shards=2)
+    (tmp_path / "train-00000-of-00003").touch()
+    with pytest.raises(errors.UserError, match="or delete train-\\*, .conversion there"):
+        _plan(tmp_path, num_shards=2)
 
 
 def test_forget_leaves_nothing(tmp_path):

@@ -1,6 +1,8 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """Tests of tfrecords_tools.summary."""
 
+import dataclasses
+
 from tfrecords_tools import results, summary
 
 
@@ -26,6 +28,18 @@ def test_without_faults():
         "OUT: 9 videos in 4.0 s, 2 classes\n  train: 9 videos, 72 frames, 3 shards, 1.5 MB"
     )
     assert "3 shards (2 kept from before)" in summary.describe(_summary(num_kept=2))
+
+
+def test_no_labels_and_no_videos():
+    whole = _summary(_fault(1, results.FAILED))
+    (split,) = whole.splits
+    empty = dataclasses.replace(split, name="test", num_converted=0, num_shards=0)
+    told = summary.describe(
+        dataclasses.replace(whole, splits=(empty,), label_names=())
+    ).splitlines()
+    assert told[0].startswith("OUT: 0 videos in 4.0 s, no labels")
+    assert told[1].startswith("  WARNING: there is no split 'test'")
+    assert told[3] == "      failed: 01.mp4: why"
 
 
 def test_what_is_lost_comes_first():

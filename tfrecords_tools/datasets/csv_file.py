@@ -56,6 +56,7 @@ def _read_rows(table: str | os.PathLike[str]) -> list[dict[str, str]]:
                 raise errors.UserError(
                     f"--annotations={table}: the first line must name the columns, path and "
                     f"optionally {', '.join(_COLUMNS[1:])}; it is {','.join(names)!r}."
+                    f"{_other_separator(names)}"
                 )
             reader.fieldnames = names
             rows = [{name: (row[name] or "").strip() for name in names} for row in reader]
@@ -64,6 +65,13 @@ def _read_rows(table: str | os.PathLike[str]) -> list[dict[str, str]]:
     if not rows:
         raise errors.UserError(f"--annotations={table}: there are no rows after the header.")
     return rows
+
+
+def _other_separator(names: Sequence[str]) -> str:
+    for separator, word in (("\t", "tabs"), (";", "semicolons")):
+        if any(separator in name for name in names):
+            return f" Separate columns by commas; these are {word}."
+    return ""
 
 
 def _read_clips(rows: Sequence[dict[str, str]], root: pathlib.Path) -> annotations.Split:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import pathlib
 
@@ -37,6 +38,12 @@ def read(
                 f"--split={split}: {root} has split folders, but only {', '.join(names)}."
             )
         found = {name: _read_tree(root / name, root=root, unlabelled=unlabelled) for name in names}
+        home = split or (
+            annotations.DEFAULT_SPLIT if annotations.DEFAULT_SPLIT in names else names[0]
+        )
+        found[home] = dataclasses.replace(
+            found[home], refused=(*found[home].refused, *_beside_splits(root))
+        )
         label_names = annotations.sorted_labels(found.values())
         return annotations.Annotations(
             found if split is None else {split: found[split]}, label_names
@@ -56,9 +63,7 @@ def _read_tree(folder: pathlib.Path, *, root: pathlib.Path, unlabelled: bool) ->
     for path in files:
         data_path = annotations.printable(path.relative_to(root).as_posix())
         if not annotations.may_be_video(path):
-            refused.append(
-                annotations.Refused(data_path, f"not a video by its name ({path.suffix})", False)
-            )
+            refused.append(_no_video(path, data_path))
         elif has_classes and path.parent == folder:
             refused.append(
                 annotations.Refused(data_path, "lies beside the class folders, so has no class")
@@ -69,3 +74,20 @@ def _read_tree(folder: pathlib.Path, *, root: pathlib.Path, unlabelled: bool) ->
                 annotations.Clip(os.fspath(path), data_path, labels=(label,) if has_classes else ())
             )
     return annotations.Split(tuple(clips), tuple(refused))
+
+
+def _no_video(path: pathlib.Path, data_path: str) -> annotations.Refused:
+    what = path.suffix if path.suffix else "a shard of records"
+    return annotations.Refused(data_path, f"not a video by its name ({what})", False)
+
+
+def _beside_splits(root: pathlib.Path) -> list[annotations.Refused]:
+    """Tells of the files that lie beside the split folders."""
+    files = [path for path in sorted(root.iterdir()) if path.is_file() and path.name[0] != "."]
+    reason = "lies beside the split folders, so is in no split"
+    return [
+        annotations.Refused(annotations.printable(path.name), reason)
+        if annotations.may_be_video(path)
+        else _no_video(path, annotations.printable(path.name))
+        for path in files
+    ]

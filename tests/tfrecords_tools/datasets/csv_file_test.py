@@ -72,6 +72,8 @@ def test_bad_rows_are_told_and_the_rest_kept(tmp_path):
         ("", "first line must name the columns"),
         ("a.mp4,run\nb.mp4,run\n", "first line must name the columns.*'a.mp4,run'"),
         ("path,lable\na,b\n", "first line must name the columns.*'path,lable'"),
+        ("path\tlabel\na\tb\n", "Separate columns by commas; these are tabs"),
+        ("path;label\na;b\n", "these are semicolons"),
         ("path\n", "no rows"),
     ],
 )

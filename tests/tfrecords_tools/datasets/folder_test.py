@@ -51,6 +51,29 @@ def test_split_folders_share_a_label_map(tmp_path, touch, labels_of):
         folder.read(tmp_path, split="test")
 
 
+def test_videos_beside_split_folders_are_told(tmp_path, touch):
+    touch(tmp_path, "train/run/a.mp4", "test/run/b.mp4", "loose.mp4", "README.md", ".hidden.mp4")
+    found = folder.read(tmp_path).splits
+    assert found["test"].refused == ()
+    assert [(one.data_path, one.reason, one.fault) for one in found["train"].refused] == [
+        ("README.md", "not a video by its name (.md)", False),
+        ("loose.mp4", "lies beside the split folders, so is in no split", True),
+    ]
+    (only,) = folder.read(tmp_path, split="test").splits.values()
+    assert [one.data_path for one in only.refused] == ["README.md", "loose.mp4"]
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "train-00000-of-00002"])
+def test_records_are_no_videos(tmp_path, touch, name):
+    touch(tmp_path / "run", "a.mp4", "test-00000-of-00001")
+    split = folder.read(tmp_path).splits["train"]
+    assert [clip.data_path for clip in split.clips] == ["run/a.mp4"]
+    assert [one.reason for one in split.refused] == ["not a video by its name (a shard of records)"]
+    touch(tmp_path, name)
+    with pytest.raises(errors.UserError, match="this is a folder of records.*inspect"):
+        folder.read(tmp_path)
+
+
 def test_a_class_called_like_a_split_is_still_a_class(tmp_path, touch):
     touch(tmp_path, "train/a.mp4", "plane/b.mp4")
     assert folder.read(tmp_path).label_names == ("plane", "train")
