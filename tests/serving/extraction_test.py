@@ -78,7 +78,8 @@ def test_a_row_is_the_mean_over_clips(served, folder, tmp_path, signature):
 
 def test_each_window_has_a_row(served, folder, tmp_path):
     output = str(tmp_path / "x.parquet")
-    options = _options(hop=windows.Length(4, in_seconds=False))
+    hop = windows.Length(4, in_seconds=False)
+    options = _options(hop=hop, clips_per_request=1, requests_at_once=3)
     path = str(folder / "1.mp4")
     extraction.extract(local.Local(served), [path], output, options=options)
     table = tables.read(output)

@@ -42,8 +42,8 @@ def test_windows_follow_each_other_unless_a_hop_is_given():
 def test_seconds_are_those_of_the_timestamps():
     # Two frames in the first second, eight in the next.
     uneven = _video([0, 500_000, *range(1_000_000, 2_000_000, 125_000)], 2_000_000, 5.0)
-    frames, starts, ends = _dense(uneven, window="1s", hop="0.5s")
-    assert frames == [[0, 1], [1, 2], [2, 6]]
+    frames, starts, ends = _dense(uneven, window="1s", hop="0.5s", num_frames=4)
+    assert frames == [[0, 0, 1, 1], [1, 1, 2, 4], [2, 4, 6, 8]]
     assert starts == [0, 500_000, 1_000_000]
     assert ends == [1_000_000, 1_500_000, 2_000_000]
 
