@@ -17,7 +17,8 @@ import time
 
 import official_cvrl  # noqa: F401  isort: skip  (selects legacy Keras before TensorFlow is imported)
 import numpy as np
-from absl import app, flags
+import tensorflow as tf
+from absl import app, flags, logging
 
 from benchmarks import outcome, turns
 from official_cvrl.serving import connect, export, patience
@@ -44,6 +45,8 @@ max_enqueued_batches { value: 100 }
 
 def main(unused_argv):
     """Runs the load and prints what came of it."""
+    logging.set_verbosity(logging.ERROR)
+    tf.get_logger().setLevel("ERROR")
     os.makedirs(_OUTPUT.value, exist_ok=True)
     folder = os.path.join(_OUTPUT.value, "model")
     if not os.path.exists(folder):
