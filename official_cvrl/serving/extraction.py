@@ -164,7 +164,8 @@ def _embed(model, files, kept, *, cut, asking, patient):
                 kept.append(found)
             done += 1
             bar.update(done, {"failed": str(len(failed))})
-    return sorted(failed, key=lambda failure: files.index(failure.path))
+    order = {path: place for place, path in enumerate(files)}
+    return sorted(failed, key=lambda failure: order[failure.path])
 
 
 def _write(output, files, kept, failed):
