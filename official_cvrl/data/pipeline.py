@@ -5,6 +5,8 @@ The order of the examples depends on the seed and the epoch, and what is drawn f
 the seed, its key and the epoch: neither on the number of threads nor of hosts.
 """
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from official_cvrl import errors, manifest, records
@@ -66,7 +68,8 @@ def two_view_batches(
     _check_positive(num_frames=num_frames, temporal_stride=temporal_stride, crop_size=crop_size)
     sampling.check_interval(power=power, trend=trend)
 
-    def views(record, epoch):
+    def views(serialized, epoch):
+        record = parse(serialized)
         drawn = seeds.example_seeds(seed, example_key=record["example_key"], epoch=epoch, count=5)
         indices = sampling.two_view_frames(
             tf.size(record["frames"]),
@@ -81,11 +84,11 @@ def two_view_batches(
             spatial.random_crop_resize_flip(
                 frames, crop_size=crop_size, seed=drawn[1 + view], augmentation=augmentation
             )
-            for view, frames in enumerate(tf.split(_frames(record, tf.concat(indices, 0)), 2))
+            for view, frames in enumerate(tf.split(frames_of(record, tf.concat(indices, 0)), 2))
         ]
-        return {"views": tf.stack(clips), "seeds": drawn[3:]}
+        return {"views": tf.stack(clips), "seeds": drawn[3:]} | _identity(record, shards)
 
-    return _training_batches(
+    return shuffled_batches(
         shards,
         views,
         global_batch_size=global_batch_size,
@@ -121,7 +124,8 @@ def train_batches(
     """
     _check_positive(num_frames=num_frames, temporal_stride=temporal_stride, crop_size=crop_size)
 
-    def clip(record, epoch):
+    def clip(serialized, epoch):
+        record = parse(serialized)
         drawn = seeds.example_seeds(seed, example_key=record["example_key"], epoch=epoch, count=2)
         indices = sampling.random_clip_frames(
             tf.size(record["frames"]),
@@ -130,11 +134,14 @@ def train_batches(
             seed=drawn[0],
         )
         frames = spatial.random_crop_resize_flip(
-            _frames(record, indices), crop_size=crop_size, seed=drawn[1], augmentation=augmentation
+            frames_of(record, indices),
+            crop_size=crop_size,
+            seed=drawn[1],
+            augmentation=augmentation,
         )
-        return {"clips": _require_one_label(record, frames)}
+        return {"clips": _require_one_label(record, frames)} | _identity(record, shards)
 
-    return _training_batches(
+    return shuffled_batches(
         shards,
         clip,
         global_batch_size=global_batch_size,
@@ -190,6 +197,26 @@ def test_batches(
         )
         return {"views": views, "weight": 1.0} | _identity(record, shards)
 
+    return batches_once(
+        shards, example, global_batch_size=global_batch_size, input_context=input_context
+    )
+
+
+def batches_once(
+    shards: manifest.ShardSet,
+    example: Callable,
+    *,
+    global_batch_size: int,
+    input_context: tf.distribute.InputContext = _ONE_HOST,
+) -> tf.data.Dataset:
+    """Every record once, in order, with rows of zeros at the end of a host that has fewer.
+
+    Args:
+        shards: what to read.
+        example: makes an element, a dict of static shapes, of a serialized record.
+        global_batch_size: see `test_batches`, also for the next.
+        input_context: which host reads which part.
+    """
     per_replica = input_context.get_per_replica_batch_size(global_batch_size)
     own, rows = _test_share(shards, per_replica, input_context)
     dataset = order.one_pass(own, compression=shards.compression)
@@ -248,24 +275,36 @@ def test_views(
         num_test_clips=num_test_clips,
     )
     needed, places = tf.unique(tf.reshape(indices, [-1]))
-    frames = spatial.decode_resized(_frames(record, needed), min_resize=min_resize)
+    frames = spatial.decode_resized(frames_of(record, needed), min_resize=min_resize)
     crops = spatial.test_crops(frames, crop_size=crop_size, num_test_crops=num_test_crops)
     places = tf.reshape(places, [num_test_clips, num_frames])
     by_clip = tf.stack([tf.gather(crop, places) for crop in tf.unstack(crops)], axis=1)
     return tf.reshape(by_clip, [-1, *by_clip.shape[2:]])
 
 
-def _training_batches(
-    shards,
-    views,
+def shuffled_batches(
+    shards: manifest.ShardSet,
+    example: Callable,
     *,
-    global_batch_size,
-    seed,
-    start_step,
-    shuffle_buffer,
-    deterministic,
-    input_context,
-):
+    global_batch_size: int,
+    seed: int,
+    start_step: int = 0,
+    shuffle_buffer: int = _SHUFFLE_BUFFER,
+    deterministic: bool = True,
+    input_context: tf.distribute.InputContext = _ONE_HOST,
+) -> tf.data.Dataset:
+    """Epoch after epoch, each in another order; args, order and errors as of `two_view_batches`.
+
+    Args:
+        shards: what to read.
+        example: makes an element, a dict of static shapes, of a serialized record and the epoch.
+        global_batch_size: videos of a batch over all replicas and hosts.
+        seed: of the order.
+        start_step: batches that were read before.
+        shuffle_buffer: undecoded videos that wait to be drawn from.
+        deterministic: whether batches form in the order of the examples.
+        input_context: which host reads which part.
+    """
     per_replica = input_context.get_per_replica_batch_size(global_batch_size)
     rows_per_step = per_replica * _replicas_per_host(input_context)
     shares = _shares(shards, input_context)
@@ -278,14 +317,10 @@ def _training_batches(
         rows_per_step=rows_per_step,
         start_step=start_step,
     )
-
-    def example(epoch, serialized):
-        record = parse(serialized)
-        return views(record, epoch) | _identity(record, shards)
-
     options = tf.data.Options()
     options.deterministic = deterministic
-    dataset = serialized.map(example, tf.data.AUTOTUNE).batch(per_replica, drop_remainder=True)
+    examples = serialized.map(lambda epoch, one: example(one, epoch), tf.data.AUTOTUNE)
+    dataset = examples.batch(per_replica, drop_remainder=True)
     return dataset.prefetch(tf.data.AUTOTUNE).with_options(options)
 
 
@@ -338,7 +373,8 @@ def _check_positive(**numbers):
             raise ValueError(f"{name}={number} must be at least 1.")
 
 
-def _frames(record, indices):
+def frames_of(record, indices):
+    """Returns some frames of a parsed record, each a whole JPEG of the same size, or fails."""
     frames = tf.gather(record["frames"], indices)
     return decode.readable(frames, example_id=record["example_id"])
 

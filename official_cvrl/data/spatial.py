@@ -122,6 +122,32 @@ def decode_resized(encoded: tf.Tensor, *, min_resize: int) -> tf.Tensor:
     return tf.map_fn(resized, encoded, fn_output_signature=tf.uint8)
 
 
+def decode_fitted(encoded: tf.Tensor, *, height: int, width: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Decodes frames whole and resizes them, in proportion, to fit into a canvas.
+
+    Args:
+        encoded: string [num_frames], JPEGs of one size.
+        height: of the canvas.
+        width: of the canvas; what is left of it, at the right or the bottom, is black.
+
+    Returns:
+        uint8 [num_frames, height, width, 3], and which shares of height and width are filled,
+        float32 [2].
+    """
+    size = tf.cast(decode.frame_size(encoded[0]), tf.float32)
+    scale = tf.reduce_min([height, width] / size)
+    fitted = tf.minimum(tf.cast(tf.round(size * scale), tf.int32), [height, width])
+
+    def resized(frame):
+        decoded = _resize(tf.io.decode_jpeg(frame, channels=3), fitted)
+        return tf.image.pad_to_bounding_box(decoded, 0, 0, height, width)
+
+    frames = tf.map_fn(
+        resized, encoded, fn_output_signature=tf.TensorSpec([height, width, 3], tf.uint8)
+    )
+    return frames, tf.cast(fitted, tf.float32) / [height, width]
+
+
 def resize_shorter_side(frames: tf.Tensor, *, min_resize: int) -> tf.Tensor:
     """Resizes so that the shorter side has min_resize pixels; the longer is rounded down.
 

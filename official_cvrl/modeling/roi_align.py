@@ -1,5 +1,5 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
-"""RoIAlign (He et al., Mask R-CNN, 2017): what a feature map holds inside boxes, on a fixed grid."""
+"""RoIAlign (He et al., Mask R-CNN, 2017): what a feature map holds inside boxes, on a grid."""
 
 import tensorflow as tf
 

@@ -10,7 +10,7 @@ from official_cvrl.modeling import roi_align
 
 def _sample(image, y, x):
     """Bilinear, with pixel (i, j) at (i, j) and the outermost value beyond."""
-    y, x = (min(max(place, 0.0), size - 1.0) for place, size in zip((y, x), image.shape[:2]))
+    y, x = min(max(y, 0.0), image.shape[0] - 1.0), min(max(x, 0.0), image.shape[1] - 1.0)
     top, left = int(np.floor(y)), int(np.floor(x))
     bottom, right = min(top + 1, image.shape[0] - 1), min(left + 1, image.shape[1] - 1)
     upper = image[top, left] * (1 - (x - left)) + image[top, right] * (x - left)

@@ -1,0 +1,258 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""Shards with person boxes to batches: a clip around each key frame, and who is in it.
+
+Batches have static shapes: the boxes of a key frame are padded to `max_boxes`, and masks tell which
+are there. In records, labelled boxes are ground truth, boxes without labels are a detector's.
+"""
+
+import dataclasses
+
+import tensorflow as tf
+
+from official_cvrl import manifest, regions
+from official_cvrl.data import augment, boxes, clip_format, decode, faults, pipeline, seeds, spatial
+
+BOXES_FROM = ("ground_truth", "detector")
+# Bytes of an example's name in a batch; longer names are cut there.
+_ID_LENGTH = 256
+# From this overlap on a detected box does what the person of the ground truth does.
+_SAME_PERSON = 0.9
+_ONE_HOST = tf.distribute.InputContext()
+
+
+def train_batches(
+    shards: manifest.ShardSet,
+    *,
+    global_batch_size: int,
+    seed: int,
+    num_frames: int,
+    temporal_stride: int,
+    crop_size: int,
+    augmentation: augment.Augmentation,
+    max_boxes: int,
+    box_jitter: float = 0.0,
+    min_score: float = 0.9,
+    least_visible: float = 0.25,
+    start_step: int = 0,
+    input_context: tf.distribute.InputContext = _ONE_HOST,
+) -> tf.data.Dataset:
+    """A random crop of each key frame's clip, epoch after epoch.
+
+    The labelled boxes count, and detected boxes that overlap one by an IoU of 0.9 or more, with its
+    labels. Of a box that the crop cuts, the visible part is taken.
+
+    Args:
+        shards: what to read.
+        global_batch_size: clips of a batch over all replicas and hosts.
+        seed: of the order and of all draws.
+        num_frames: frames of a clip.
+        temporal_stride: video frames from one frame of a clip to the next.
+        crop_size: height and width of a clip.
+        augmentation: crop and flip.
+        max_boxes: of a key frame; a record with more is refused.
+        box_jitter: by up to which share of a box's size each edge moves, in [0, 0.5).
+        min_score: least score of a detected box.
+        least_visible: boxes of which the crop shows less than this share do not count.
+        start_step: batches that were read before; the stream goes on behind them.
+        input_context: which host reads which part, and how large its batches are.
+
+    Returns:
+        Batches of one replica: "clips" uint8 [batch, num_frames, crop_size, crop_size, 3], "boxes"
+        float32 [batch, max_boxes, 4] in [0, 1], "labels" float32 [batch, max_boxes, num_classes] of
+        zeros and ones, "box_weight" float32 [batch, max_boxes], 0.0 for boxes that do not count,
+        "example_key" int64 [batch].
+
+    Raises:
+        UserError: a batch is larger than the data set.
+        ValueError: a number out of its range.
+    """
+    _check(num_frames, temporal_stride, max_boxes)
+    if not 0 <= box_jitter < 0.5:
+        raise ValueError(f"{box_jitter=} must be at least 0 and below 0.5.")
+
+    def example(serialized, epoch):
+        record = pipeline.parse(serialized)
+        persons = _persons(serialized, record, shards.label_names, max_boxes=max_boxes)
+        drawn = seeds.example_seeds(seed, example_key=record["example_key"], epoch=epoch, count=2)
+        encoded = _clip(record, persons, num_frames, temporal_stride)
+        size = decode.frame_size(encoded[0])
+        draws = spatial.draw(size, seed=drawn[0], augmentation=augmentation)
+        moved = boxes.jittered(
+            boxes.cropped(persons["boxes"], draws, size=size), amount=box_jitter, seed=drawn[1]
+        )
+        visible = boxes.clipped(moved)
+        shown = boxes.area(visible) >= least_visible * boxes.area(moved)
+        labels, counts = _with_labels(persons, min_score=min_score)
+        return {
+            "clips": spatial.apply(encoded, draws, crop_size=crop_size),
+            "boxes": visible,
+            "labels": labels,
+            "box_weight": tf.cast(counts & shown & (boxes.area(visible) > 0), tf.float32),
+            "example_key": record["example_key"],
+        }
+
+    return pipeline.shuffled_batches(
+        shards,
+        example,
+        global_batch_size=global_batch_size,
+        seed=seed,
+        start_step=start_step,
+        input_context=input_context,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class TestInput:
+    """How key frames are tested: whole frames, resized to fit into a canvas.
+
+    Attributes:
+        clip: how many frames, how far apart; `min_resize` is the canvas's height.
+        longest_side: the canvas's width.
+        boxes_from: "ground_truth" tests the labelled boxes, "detector" those without labels.
+        min_score: least score of a detector's box.
+        max_boxes: of a key frame, ground truth and detections together; a record with more is
+            refused.
+        global_batch_size: clips that are tested at once, over all replicas; as many more as it
+            takes to give each replica the same number.
+
+    Raises:
+        ValueError: a number is not positive, or `boxes_from` is unknown.
+    """
+
+    clip: clip_format.ClipFormat
+    longest_side: int
+    boxes_from: str
+    max_boxes: int
+    global_batch_size: int
+    min_score: float = 0.8
+
+    def __post_init__(self):
+        for name in ("longest_side", "max_boxes", "global_batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)} must be at least 1.")
+        if self.boxes_from not in BOXES_FROM:
+            raise ValueError(
+                f"boxes_from={self.boxes_from!r} must be one of {', '.join(BOXES_FROM)}."
+            )
+
+    def batches(
+        self, shards: manifest.ShardSet, *, input_context: tf.distribute.InputContext = _ONE_HOST
+    ) -> tf.data.Dataset:
+        """Returns every key frame once, in order.
+
+        Returns:
+            Batches of one replica: "clips" uint8 [batch, num_frames, min_resize, longest_side, 3],
+            "canvas_boxes" float32 [batch, max_boxes, 4], where the boxes are on the canvas; "boxes"
+            likewise, in the frame; "labels" float32 [batch, max_boxes, num_classes], "is_tested"
+            and "is_truth" float32 [batch, max_boxes], "example_id" uint8 [batch, 256], ended by
+            zeros, "weight" float32 [batch], 0.0 where a row is padding.
+        """
+        replicas = input_context.num_replicas_in_sync
+
+        def example(serialized):
+            return self._example(serialized, shards.label_names)
+
+        return pipeline.batches_once(
+            shards,
+            example,
+            global_batch_size=-(-self.global_batch_size // replicas) * replicas,
+            input_context=input_context,
+        )
+
+    def _example(self, serialized, label_names):
+        record = pipeline.parse(serialized)
+        persons = _persons(serialized, record, label_names, max_boxes=self.max_boxes)
+        encoded = _clip(record, persons, self.clip.num_frames, self.clip.temporal_stride)
+        clip, filled = spatial.decode_fitted(
+            encoded, height=self.clip.min_resize, width=self.longest_side
+        )
+        is_truth = persons["is_labelled"]
+        detected = persons["is_there"] & ~is_truth & (persons["scores"] >= self.min_score)
+        tested = is_truth if self.boxes_from == "ground_truth" else detected
+        return {
+            "clips": clip,
+            "canvas_boxes": persons["boxes"] * tf.tile(filled, [2]),
+            "boxes": persons["boxes"],
+            "labels": persons["labels"],
+            "is_tested": tf.cast(tested, tf.float32),
+            "is_truth": tf.cast(is_truth, tf.float32),
+            # As bytes, because accelerators know no strings.
+            "example_id": tf.io.decode_raw(record["example_id"], tf.uint8, fixed_length=_ID_LENGTH),
+            "weight": 1.0,
+        }
+
+
+def key_clip_frames(
+    num_video_frames: tf.Tensor | int,
+    *,
+    key_frame_index: tf.Tensor | int,
+    num_frames: int,
+    temporal_stride: int,
+) -> tf.Tensor:
+    """Returns the frames of a clip with the key frame in its middle, int32 [num_frames].
+
+    Of an even number it is the first of the second half. Beyond the video's ends its outermost
+    frames stand still.
+    """
+    steps = (tf.range(num_frames) - num_frames // 2) * temporal_stride
+    indices = tf.cast(key_frame_index, tf.int32) + steps
+    return tf.clip_by_value(indices, 0, tf.cast(num_video_frames, tf.int32) - 1)
+
+
+def _clip(record, persons, num_frames, temporal_stride):
+    indices = key_clip_frames(
+        tf.size(record["frames"]),
+        key_frame_index=persons["key_frame_index"],
+        num_frames=num_frames,
+        temporal_stride=temporal_stride,
+    )
+    return pipeline.frames_of(record, indices)
+
+
+def _persons(serialized, record, label_names, *, max_boxes):
+    """Who is in the key frame, in tables of `max_boxes` rows; refuses a record that has none."""
+    num_classes = len(label_names)
+    found = _unfaulty(regions.parse_boxes(serialized), record, num_classes, max_boxes)
+    count = tf.shape(found["boxes"])[0]
+    rest = max_boxes - count
+    per_label = tf.one_hot(found["labels"], num_classes)
+    labels = tf.math.unsorted_segment_sum(per_label, found["label_boxes"], max_boxes)
+    return {
+        "key_frame_index": found["key_frame_index"],
+        "boxes": tf.ensure_shape(tf.pad(found["boxes"], [[0, rest], [0, 0]]), [max_boxes, 4]),
+        "scores": tf.ensure_shape(tf.pad(found["scores"], [[0, rest]]), [max_boxes]),
+        "is_there": tf.range(max_boxes) < count,
+        "labels": tf.minimum(labels, 1.0),
+        "is_labelled": tf.reduce_any(labels > 0, axis=1),
+    }
+
+
+def _unfaulty(found, record, num_classes, max_boxes):
+    faulty = {
+        "has no key frame; convert with --dataset=ava or boxes": found["key_frame_index"] < 0,
+        f"has more than max_boxes={max_boxes} boxes": tf.shape(found["boxes"])[0] > max_boxes,
+        f"has a label beyond the {num_classes} of labels.txt": tf.reduce_any(
+            found["labels"] >= num_classes
+        ),
+    }
+    looked_at = [
+        faults.require(~is_faulty, is_faulty, example_id=record["example_id"], fault=fault)
+        for fault, is_faulty in faulty.items()
+    ]
+    with tf.control_dependencies(looked_at):
+        return {name: tf.identity(values) for name, values in found.items()}
+
+
+def _with_labels(persons, *, min_score):
+    """Returns the labels of all boxes, and which count: detections have those of their person."""
+    truth = persons["is_labelled"]
+    overlaps = boxes.overlaps(persons["boxes"], persons["boxes"]) * tf.cast(truth, tf.float32)
+    labels = tf.gather(persons["labels"], tf.argmax(overlaps, axis=1))
+    is_same = tf.reduce_max(overlaps, axis=1) >= _SAME_PERSON
+    detected = persons["is_there"] & ~truth & is_same & (persons["scores"] >= min_score)
+    return tf.where(detected[:, tf.newaxis], labels, persons["labels"]), truth | detected
+
+
+def _check(num_frames, temporal_stride, max_boxes):
+    if min(num_frames, temporal_stride, max_boxes) < 1:
+        raise ValueError(f"{num_frames=}, {temporal_stride=} and {max_boxes=} must be at least 1.")
