@@ -151,12 +151,13 @@ def _refuse_other_data(model_dir, data_dir):
 
 
 def _describe(built, source, shown, begun_from):
-    classifier = getattr(built, "classifier", None)
+    classifier, action_head = (getattr(built, name, None) for name in ("classifier", "action_head"))
     return run_info.RunInfo(
         data_dir=source.data_dir,
         backbone=built.backbone.get_config(),
         clip=shown.clip if shown else None,
         origin=begun_from,
         classifier=classifier and classifier.get_config(),
-        label_names=source.label_names if classifier else (),
+        action_head=action_head and action_head.get_config(),
+        label_names=source.label_names if classifier or action_head else (),
     )

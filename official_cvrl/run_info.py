@@ -29,7 +29,8 @@ class RunInfo:
         origin: the weights its backbone started from.
         version: of the package that made the run.
         classifier: `LinearClassifier.get_config()`; None for a run that trains none.
-        label_names: of the classifier's classes, in order.
+        action_head: `ActionHead.get_config()`; None for a run that trains none.
+        label_names: of the classifier's or head's classes, in order.
     """
 
     data_dir: str
@@ -38,6 +39,7 @@ class RunInfo:
     origin: origin_lib.Origin = origin_lib.Origin()
     version: str = official_cvrl.__version__
     classifier: Mapping[str, Any] | None = None
+    action_head: Mapping[str, Any] | None = None
     label_names: Sequence[str] = ()
 
 

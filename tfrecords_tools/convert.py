@@ -57,6 +57,10 @@ examples:
   of annotations holds ava_train_v2.2.csv, ava_train_excluded_timestamps_v2.2.csv, the same for val:
     python -m tfrecords_tools.convert --dataset=ava --videos=FILMS --annotations=ava_v2.2 \\
         --detected_boxes=ava_val_boxes.csv --split=val --output=AVA_RECORDS
+  boxes of your own, a csv file with the columns video, second, x1, y1, x2, y2 (0 to 1), label, and
+  optionally person and split:
+    python -m tfrecords_tools.convert --dataset=boxes --videos=DIR --annotations=BOXES.csv \\
+        --output=MY_RECORDS
   any of these on a cluster, by Apache Beam, whose own flags follow a lone --:
     python -m tfrecords_tools.convert --dataset=folder --videos=gs://BUCKET/VIDEOS \\
         --output=gs://BUCKET/RECORDS --engine=beam -- --runner=DataflowRunner --project=…
@@ -104,10 +108,10 @@ def convert(
     `if __name__ == "__main__":`.
 
     Args:
-      dataset: `folder`, `csv`, `kinetics`, `ucf101`, `hmdb51` or `ava`.
+      dataset: `folder`, `csv`, `kinetics`, `ucf101`, `hmdb51`, `ava` or `boxes`.
       videos: the folder of the videos.
       output: the folder of the shards; made if it is not there.
-      annotations: the table of `csv`; the official files of the others, or their folder.
+      annotations: the table of `csv` or `boxes`; the official files of the others, or their folder.
       split: what to call the split, or which one to take; None for all, or `train`.
       fold: which official split of UCF-101 or HMDB-51, 1 to 3; None for 1.
       version: of Kinetics, `400`, `600` or `700`; of AVA, `2.2` or `2.1`.
@@ -116,7 +120,7 @@ def convert(
       subset_seed: which videos a subset keeps.
       unlabelled: for `folder`, take folders for mere folders, not classes.
       detected_boxes: for `ava`, a csv file of the boxes that a detector drew.
-      clip_seconds: for `ava`, how long a clip around a key frame is; None for 3.
+      clip_seconds: for `ava` and `boxes`, how long a clip around a key frame is; None for 3.
       film_start: for `ava`, which second of the film a file begins with; None for 0.
       num_shards: per split; None for one per 64 videos, but 8 where there are 32 or more.
       short_side: of the frames, in pixels; no video is enlarged.
@@ -269,7 +273,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--annotations",
         metavar="PATH",
-        help="csv: the table; kinetics: the official csv file, or a folder of them; ucf101, "
+        help="csv, boxes: the table; kinetics: the official csv file, or a folder of them; ucf101, "
         "hmdb51: folder of the official split files; ava: folder of the official csv files",
     )
     add("--split", metavar="NAME", help="what to call the split, or which to take (default: all)")
@@ -310,7 +314,7 @@ def _parser() -> argparse.ArgumentParser:
         "--clip_seconds",
         type=float,
         metavar="S",
-        help=f"ava: length of the clip around a key frame (default: {ava.CLIP_SECONDS:g}, for 32 "
+        help=f"ava, boxes: length of the clip around a key frame (default: {ava.CLIP_SECONDS:g}, for 32 "
         "frames at stride 2)",
     )
     add(

@@ -123,8 +123,8 @@ def _within_file(clip: annotations.Clip) -> annotations.Clip:
         if 0 < length_us <= clip.key_frame.time_us:
             raise video.VideoError(
                 f"its key frame, at {annotations.seconds(clip.key_frame.time_us)} s of the file, "
-                f"is beyond the end ({annotations.seconds(length_us)} s); if the file begins later "
-                "than the film, say so with --film_start"
+                f"is beyond the end ({annotations.seconds(length_us)} s); if an AVA file begins "
+                "later than the film, say so with --film_start"
             )
     return clip
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 from official_cvrl import errors, filesystems
 from tfrecords_tools import annotations, duplicates
-from tfrecords_tools.datasets import ava, csv_file, folder, hmdb51, kinetics, ucf101
+from tfrecords_tools.datasets import ava, boxes_file, csv_file, folder, hmdb51, kinetics, ucf101
 
-DATASETS = ("folder", "csv", "kinetics", "ucf101", "hmdb51", "ava")
+DATASETS = ("folder", "csv", "kinetics", "ucf101", "hmdb51", "ava", "boxes")
 
 _READERS = {
     "csv": csv_file.read,
@@ -18,13 +18,14 @@ _READERS = {
     "ucf101": ucf101.read,
     "hmdb51": hmdb51.read,
     "ava": ava.read,
+    "boxes": boxes_file.read,
 }
 # What else a data set can be asked for; all know `split`.
 _OPTIONS = {
     "fold": ("ucf101", "hmdb51"),
     "version": ("kinetics", "ava"),
     "detected_boxes": ("ava",),
-    "clip_seconds": ("ava",),
+    "clip_seconds": ("ava", "boxes"),
     "film_start": ("ava",),
 }
 _ANNOTATIONS = {
@@ -33,6 +34,7 @@ _ANNOTATIONS = {
     "ucf101": "the folder of the official split files",
     "hmdb51": "the folder of the official split files",
     "ava": "the folder of the official csv files",
+    "boxes": "the csv file of boxes",
 }
 _FOLDS = (1, 2, 3)
 

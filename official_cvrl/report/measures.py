@@ -33,6 +33,14 @@ _KNOWN = {
     "classification_loss": Measure(
         "Classification loss", "Cross-entropy on training clips; lower is better."
     ),
+    "detection_loss": Measure(
+        "Detection loss", "Sigmoid cross-entropy of training boxes; lower is better."
+    ),
+    "frame_map": Measure(
+        "Frame mAP",
+        "Mean over the classes of the average precision on test key frames, at an overlap of 0.5.",
+        is_share=True,
+    ),
     "loss": Measure("Loss", "What the optimizer lowers."),
     "accuracy": Measure(
         "Accuracy in training",

@@ -1,7 +1,7 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """Runs a model over test views: every video once, on any strategy, its views averaged."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -43,16 +43,22 @@ class Collector:
     """Runs a function of the views over test batches, traced once for all of them.
 
     Args:
-        function: of views, uint8 [batch, num_test_views, …], to outputs [batch, dim].
+        function: of views, uint8 [batch, num_test_views, …], to outputs [batch, …].
         strategy: spreads the batches over its replicas.
+        inputs: the parts of a batch that the function takes; they are not collected.
     """
 
     def __init__(
-        self, function: Callable[[tf.Tensor], tf.Tensor], *, strategy: tf.distribute.Strategy
+        self,
+        function: Callable[..., tf.Tensor],
+        *,
+        strategy: tf.distribute.Strategy,
+        inputs: Sequence[str] = ("views",),
     ):
         def per_replica(batch):
-            outputs = tf.cast(function(batch["views"]), tf.float32)
-            return {"outputs": outputs, **{name: batch[name] for name in batch if name != "views"}}
+            outputs = tf.cast(function(*(batch[name] for name in inputs)), tf.float32)
+            others = {name: batch[name] for name in batch if name not in inputs}
+            return {"outputs": outputs, **others}
 
         self._strategy = strategy
         self._step = tf.function(
@@ -63,7 +69,8 @@ class Collector:
         """Returns the outputs of all videos, those of other hosts among them.
 
         Args:
-            batches: of {"views", "label", "example_key", "weight"}; rows of weight 0 are padding.
+            batches: of {"views", "label", "example_key", "weight"}, or others with a "weight"; rows
+                of weight 0 are padding.
             label: what the progress line says.
 
         Returns:

@@ -205,8 +205,8 @@ class TestKeyFrame:
         example, told = self._read(tmp_path, write_video, 4_000_000)
         assert example is None
         assert told.reason == (
-            "its key frame, at 4 s of the file, is beyond the end (4 s); if the file begins later "
-            "than the film, say so with --film_start"
+            "its key frame, at 4 s of the file, is beyond the end (4 s); if an AVA file begins "
+            "later than the film, say so with --film_start"
         )
 
     def test_where_frames_are_lost_before_it(self, tmp_path, write_video):

@@ -57,7 +57,7 @@ def read(
     }
     root, folder = annotations.videos_folder(videos), pathlib.Path(lists)
     _check(split, **chosen)
-    films = _Films(
+    films = Films(
         root, files.by_stem(root), seconds=chosen["clip_seconds"], starts_at=chosen["film_start"]
     )
     label_names = ava_tables.read_actions(folder, version=chosen["version"])
@@ -81,12 +81,17 @@ def _check(split: str | None, *, version: str, clip_seconds: float, film_start: 
         raise errors.UserError(f"--split={split}: AVA has {' and '.join(SPLITS)}.")
     if version not in VERSIONS:
         raise errors.UserError(f"--version={version}: AVA has {', '.join(VERSIONS)}.")
+    check_clip_seconds(clip_seconds)
+    if not 0 <= film_start < math.inf:
+        raise errors.UserError(f"--film_start={film_start} is not a number of seconds.")
+
+
+def check_clip_seconds(clip_seconds: float) -> None:
+    """Refuses, with UserError, what cannot be the length of a clip."""
     if not 0 < clip_seconds <= _LONGEST_CLIP:
         raise errors.UserError(
             f"--clip_seconds={clip_seconds} must be above 0 and at most {_LONGEST_CLIP:g}."
         )
-    if not 0 <= film_start < math.inf:
-        raise errors.UserError(f"--film_start={film_start} is not a number of seconds.")
 
 
 def _add_detections(tables: Mapping[str, ava_tables.Table], detected: ava_tables.Table) -> None:
@@ -113,7 +118,7 @@ def _add_detections(tables: Mapping[str, ava_tables.Table], detected: ava_tables
 
 
 def _split(
-    name: str, table: ava_tables.Table, films: _Films, *, folder: pathlib.Path, version: str
+    name: str, table: ava_tables.Table, films: Films, *, folder: pathlib.Path, version: str
 ) -> annotations.Split:
     included = ava_tables.read_included(folder, version=version)
     excluded = ava_tables.read_excluded(folder / f"ava_{name}_excluded_timestamps_v{version}.csv")
@@ -136,7 +141,7 @@ def _refused(key: ava_tables.KeyTime, reason: str, *, fault: bool = True) -> ann
 
 
 @dataclasses.dataclass(frozen=True)
-class _Films:
+class Films:
     """Where the films are, and what is cut out of them.
 
     Attributes:
@@ -155,6 +160,7 @@ class _Films:
         self, key: ava_tables.KeyTime, persons: Sequence[annotations.Person]
     ) -> annotations.Clip:
         film, seconds = key
+        """Returns the clip around a key frame; of a film that is missing, with the path it had."""
         found = self.paths.get(film)
         path = files.choose(found) if found else os.fspath(self.root / film)
         time_us = _microseconds(seconds - self.starts_at)

@@ -126,57 +126,63 @@ def _ground_truth(cells: Sequence[str], label_names: Sequence[str]) -> _Row:
     key = _key(cells)
     if not any(cells[2:]):
         return _Row(key, corners=None)
-    track = _whole(cells[7], "person id") if len(cells) == 8 and cells[7] else None
-    action = _whole(cells[6], "label id")
+    track = whole(cells[7], "person id") if len(cells) == 8 and cells[7] else None
+    action = whole(cells[6], "label id")
     # AVA counts actions from 1, records count labels from 0.
     if not 1 <= action <= len(label_names):
         raise ValueError(f"label id {action} is unknown; they are 1 to {len(label_names)}")
-    return _Row(key, _corners(cells[2:6]), label=label_names[action - 1], track=track)
+    return _Row(key, corners(cells[2:6]), label=label_names[action - 1], track=track)
 
 
 def _detection(cells: Sequence[str]) -> _Row:
     if len(cells) not in (7, 8):
         raise ValueError(f"has {len(cells)} columns, not 7 or 8")
-    score = _number(cells[-1], "score")
+    score = number(cells[-1], "score")
     if not 0 <= score <= 1:
         raise ValueError(f"score {cells[-1]} is outside [0, 1]")
-    return _Row(_key(cells), _corners(cells[2:6]), score=score)
+    return _Row(_key(cells), corners(cells[2:6]), score=score)
 
 
 def _key(cells: Sequence[str]) -> KeyTime:
     if not cells[0]:
         raise ValueError("names no film")
-    return cells[0], _number(cells[1], "timestamp")
+    return cells[0], number(cells[1], "timestamp")
 
 
-def _corners(cells: Sequence[str]) -> _Corners:
-    """Returns ymin, xmin, ymax, xmax out of x1, y1, x2, y2, rounded as records hold them."""
+def corners(cells: Sequence[str]) -> _Corners:
+    """Returns ymin, xmin, ymax, xmax out of x1, y1, x2, y2, rounded as records hold them.
+
+    Raises:
+      ValueError: they make no box within the frame.
+    """
     numbers = [
-        _number(cell, name) for cell, name in zip(cells, ("x1", "y1", "x2", "y2"), strict=True)
+        number(cell, name) for cell, name in zip(cells, ("x1", "y1", "x2", "y2"), strict=True)
     ]
-    xmin, ymin, xmax, ymax = (float(np.float32(number)) for number in numbers)
-    if not all(0 <= corner <= 1 for corner in (xmin, ymin, xmax, ymax)):
+    xmin, ymin, xmax, ymax = (float(np.float32(value)) for value in numbers)
+    if not all(0 <= edge <= 1 for edge in (xmin, ymin, xmax, ymax)):
         raise ValueError("the box is outside the frame")
     if not (xmin < xmax and ymin < ymax):
         raise ValueError("the box has no area")
     return ymin, xmin, ymax, xmax
 
 
-def _number(text: str, name: str) -> float:
+def number(text: str, name: str) -> float:
+    """Returns the finite number that a cell holds; ValueError, with the cell's name, if none."""
     try:
-        number = float(text)
+        value = float(text)
     except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
+        value = math.nan
+    if not math.isfinite(value):
         raise ValueError(f"{name} {text!r} is not a number")
-    return number
+    return value
 
 
-def _whole(text: str, name: str) -> int:
-    number = _number(text, name)
-    if number != int(number) or number < 0:
+def whole(text: str, name: str) -> int:
+    """Returns the whole number from 0 that a cell holds; ValueError, with its name, if none."""
+    value = number(text, name)
+    if value != int(value) or value < 0:
         raise ValueError(f"{name} {text!r} is not a number that counts")
-    return int(number)
+    return int(value)
 
 
 def read_actions(folder: pathlib.Path, *, version: str) -> tuple[str, ...]:
@@ -226,6 +232,6 @@ def read_included(folder: pathlib.Path, *, version: str) -> Collection[float]:
     if not path.exists():
         return _INCLUDED
     try:
-        return {_number(line, "timestamp") for line in files.lines(path, needs=NEEDS)}
+        return {number(line, "timestamp") for line in files.lines(path, needs=NEEDS)}
     except ValueError as error:
         raise errors.UserError(f"{path}: {error}.") from error
