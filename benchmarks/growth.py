@@ -39,7 +39,10 @@ def main(unused_argv):
         seconds = turns.median(rounds, str(videos), "seconds")
         memory = turns.median(rounds, str(videos), "peak_mb")
         rows.append([videos, f"{seconds / (2 * videos) * 1e3:.1f}", f"{memory:,.0f}"])
-    for name, measure, per_video in (("time a clip", "seconds", True), ("memory", "peak_mb", False)):
+    for name, measure, per_video in (
+        ("time a clip", "seconds", True),
+        ("memory", "peak_mb", False),
+    ):
         growth = turns.median_ratio(rounds, str(_VIDEOS[-1]), first, measure)
         growth *= _VIDEOS[0] / _VIDEOS[-1] if per_video else 1
         title = f"{name}, {_VIDEOS[-1]} videos over {first}"

@@ -1,7 +1,7 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """Two replicas on the cores of this machine against one that has them all, same global batch.
 
-    python -m benchmarks.replicas --output=DIR
+python -m benchmarks.replicas --output=DIR
 """
 
 from absl import app, flags

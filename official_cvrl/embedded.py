@@ -1,5 +1,5 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
-"""The embedded data set as records: made once, kept in the user's cache."""
+"""The embedded data sets as records: made once, kept in the user's cache."""
 
 import hashlib
 import inspect
@@ -9,29 +9,39 @@ import tempfile
 
 from official_cvrl import errors, regions
 from official_cvrl import records as records_lib
-from official_cvrl.data import synthetic
+from official_cvrl.data import actors, synthetic
 from tfrecords_tools import convert, plan, shards, video
 
 # The modules whose code decides what the shards hold.
 _DECIDES = (synthetic, video, plan, shards, records_lib, regions)
 
+DATA_SETS = ("classes", "actors")
 
-def records() -> str:
-    """Returns a folder with the embedded data set's shards, made first if it is not there.
+
+def records(name: str = "classes") -> str:
+    """Returns a folder with an embedded data set's shards, made first if it is not there.
 
     The folder's name carries a digest of what decides its content, so another version of the
     package never finds the shards of this one. It appears whole or not at all.
 
+    Args:
+        name: "classes", videos of one class each, or "actors", films with boxes.
+
     Raises:
-        UserError: the cache cannot be written.
+        UserError: the cache cannot be written, or there is no data set of that name.
     """
-    target = _cache_dir() / f"embedded-{_digest()}"
+    if name not in DATA_SETS:
+        raise errors.UserError(
+            f"{name!r} is no embedded data set; they are {', '.join(DATA_SETS)}."
+        )
+    kind, modules = ("", _DECIDES) if name == "classes" else ("-actors", (actors, *_DECIDES))
+    target = _cache_dir() / f"embedded{kind}-{_digest(modules)}"
     try:
         if not target.is_dir():
             print(
                 f"Making the embedded data set in {target} (once, about half a minute).", flush=True
             )
-            _make(target)
+            _make(target, _MAKERS[name])
     except (OSError, errors.UserError) as error:
         reason = str(error).rstrip(".")
         raise errors.UserError(
@@ -47,18 +57,31 @@ def _cache_dir():
     return pathlib.Path(root) / "official_cvrl"
 
 
-def _digest():
+def _digest(modules):
     """Covers how videos are drawn, how frames are taken from them and how records are laid out."""
-    parts = [inspect.getsource(module) for module in _DECIDES] + [repr(video.Settings())]
+    parts = [inspect.getsource(module) for module in modules] + [repr(video.Settings())]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
 
-def _make(target):
+def _make_classes(videos, made):
+    synthetic.write_videos(videos)
+    convert.convert(dataset="folder", videos=videos, output=made)
+
+
+def _make_actors(videos, made):
+    actors.write_films(videos)
+    table = os.path.join(videos, actors.TABLE)
+    convert.convert(dataset="boxes", videos=videos, annotations=table, output=made)
+
+
+_MAKERS = {"classes": _make_classes, "actors": _make_actors}
+
+
+def _make(target, make):
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         videos, made = os.path.join(scratch, "videos"), os.path.join(scratch, "records")
-        synthetic.write_videos(videos)
-        convert.convert(dataset="folder", videos=videos, output=made)
+        make(videos, made)
         try:
             os.rename(made, target)
         except OSError:  # Another process was faster.

@@ -17,6 +17,7 @@ def run(
     mode: str,
     model_dir: str,
     data_dir: str = "",
+    embedded_data: str = "classes",
     task: Callable[..., trainer.Task],
     runtime: runtime_lib.Runtime,
     loop: trainer.Loop,
@@ -37,7 +38,8 @@ def run(
         mode: "train", "eval" (the newest checkpoint) or "train_and_eval".
         model_dir: folder for checkpoints, summaries, configuration and results; a run found there
             goes on.
-        data_dir: folder of shards; "" for the embedded data set.
+        data_dir: folder of shards; "" for an embedded data set.
+        embedded_data: which, see `embedded.records`.
         task: makes the task from a strategy and a feed.
         runtime: strategy and precision.
         loop: how the run proceeds.
@@ -64,7 +66,7 @@ def run(
     """
     if mode not in MODES:
         raise ValueError(f"mode={mode!r} must be one of {', '.join(MODES)}.")
-    data_dir = data_dir or embedded.records()
+    data_dir = data_dir or embedded.records(embedded_data)
     strategy = runtime.start(seed=seed)
     source = feed.Feed(
         data_dir=filesystems.absolute(data_dir),

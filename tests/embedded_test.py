@@ -6,10 +6,11 @@ import functools
 import pathlib
 
 import pytest
+import tensorflow as tf
 
 from official_cvrl import embedded, errors, manifest, regions
 from official_cvrl import records as records_lib
-from official_cvrl.data import synthetic
+from official_cvrl.data import actors, synthetic
 from tfrecords_tools import plan, shards, video
 
 
@@ -35,6 +36,26 @@ def test_it_appears_whole_and_is_made_once(cache, capsys):
     assert embedded.records() == str(folder)
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == written
     assert capsys.readouterr().out == ""
+
+
+def test_films_of_actors_become_records_with_boxes(monkeypatch):
+    write = functools.partial(actors.write_films, counts={"train": 2, "test": 1})
+    monkeypatch.setattr(actors, "write_films", write)
+    folder = embedded.records("actors")
+    found = manifest.find_shards(folder, "test")
+    assert found.label_names == actors.LABELS
+    (record,) = tf.data.TFRecordDataset(list(found.paths)).as_numpy_iterator()
+    key_frame = records_lib.decode_example(record).key_frame
+    _, drawn = actors.draw_film(seed=(0, 1, 0))
+    assert key_frame.frame_index == 16
+    for box, (corners, labels) in zip(key_frame.boxes, drawn, strict=True):
+        assert (box.xmin, box.ymin, box.xmax, box.ymax) == pytest.approx(corners)
+        assert set(box.label_names) == set(labels)
+
+
+def test_an_unknown_data_set_is_refused():
+    with pytest.raises(errors.UserError, match="classes, actors"):
+        embedded.records("flowers")
 
 
 def test_nothing_is_left_of_records_that_could_not_be_finished(cache, monkeypatch):

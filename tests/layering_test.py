@@ -34,6 +34,8 @@ _ROOMS = [
     "official_cvrl.segments",
     "official_cvrl.optimizers",
     "official_cvrl.metrics",
+    "official_cvrl.ava_files",
+    "official_cvrl.detection_metrics",
     "official_cvrl.checkpoints",
     "official_cvrl.weights",
     "official_cvrl.runtime",

@@ -314,8 +314,8 @@ def _parser() -> argparse.ArgumentParser:
         "--clip_seconds",
         type=float,
         metavar="S",
-        help=f"ava, boxes: length of the clip around a key frame (default: {ava.CLIP_SECONDS:g}, for 32 "
-        "frames at stride 2)",
+        help="ava, boxes: length of the clip around a key frame (default: "
+        f"{ava.CLIP_SECONDS:g}, for 32 frames at stride 2)",
     )
     add(
         "--film_start",

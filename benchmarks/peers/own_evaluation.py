@@ -30,9 +30,7 @@ def make(settings: Mapping) -> Callable[[], Mapping[str, float]]:
     with strategy.scope():
         task = classify.Classification(
             strategy=strategy,
-            feed=types.SimpleNamespace(
-                global_batch_size=settings["videos"], num_classes=_CLASSES
-            ),
+            feed=types.SimpleNamespace(global_batch_size=settings["videos"], num_classes=_CLASSES),
             backbone=resnet_3d.ResNet3D,
             classifier=heads.LinearClassifier,
             optimizer=lambda: optimizers.sgd(learning_rate=0.1),

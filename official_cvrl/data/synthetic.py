@@ -170,10 +170,11 @@ def _write_class(folder, seed, counts, shape, index):
             pictures = draw_video(
                 name, seed=(seed, split, index, number), size=size, num_frames=num_frames
             )
-            _encode(os.path.join(folder, part, name, f"{number:03d}.mp4"), pictures, frame_rate)
+            write_video(os.path.join(folder, part, name, f"{number:03d}.mp4"), pictures, frame_rate)
 
 
-def _encode(path, pictures, frame_rate):
+def write_video(path: str, pictures: np.ndarray, frame_rate: int) -> None:
+    """Writes uint8 [num_frames, height, width, 3] as H.264; the same bytes on every machine."""
     with av.open(path, "w") as container:
         # One thread, and none of x264's shortcuts whose bytes depend on the processor; with its
         # macroblock tree one file in a hundred was another each time.

@@ -159,8 +159,8 @@ class Films:
     def clip(
         self, key: ava_tables.KeyTime, persons: Sequence[annotations.Person]
     ) -> annotations.Clip:
-        film, seconds = key
         """Returns the clip around a key frame; of a film that is missing, with the path it had."""
+        film, seconds = key
         found = self.paths.get(film)
         path = files.choose(found) if found else os.fspath(self.root / film)
         time_us = _microseconds(seconds - self.starts_at)
