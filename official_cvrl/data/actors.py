@@ -2,8 +2,8 @@
 """The embedded data set of actors: films in which several actors do what a box says they do.
 
 An actor is a striped patch of any colours. It stands still, slides (to and fro), hops (up and
-down), or blinks (its stripes swap), the last also while it slides or hops. Look and motion are drawn
-apart, and boxes are those of the key frame, so a single frame does not tell the motion.
+down), or blinks (its stripes swap), the last also while it slides or hops. Look and motion are
+drawn apart, and boxes are those of the key frame, so a single frame does not tell the motion.
 """
 
 import csv
