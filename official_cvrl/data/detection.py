@@ -60,7 +60,7 @@ def train_batches(
         Batches of one replica: "clips" uint8 [batch, num_frames, crop_size, crop_size, 3], "boxes"
         float32 [batch, max_boxes, 4] in [0, 1], "labels" float32 [batch, max_boxes, num_classes] of
         zeros and ones, "box_weight" float32 [batch, max_boxes], 0.0 for boxes that do not count,
-        "example_key" int64 [batch].
+        "dropout_seeds" int32 [batch, 2] for the head, "example_key" int64 [batch].
 
     Raises:
         UserError: a batch is larger than the data set.
@@ -73,7 +73,7 @@ def train_batches(
     def example(serialized, epoch):
         record = pipeline.parse(serialized)
         persons = _persons(serialized, record, shards.label_names, max_boxes=max_boxes)
-        drawn = seeds.example_seeds(seed, example_key=record["example_key"], epoch=epoch, count=2)
+        drawn = seeds.example_seeds(seed, example_key=record["example_key"], epoch=epoch, count=3)
         encoded = _clip(record, persons, num_frames, temporal_stride)
         size = decode.frame_size(encoded[0])
         draws = spatial.draw(size, seed=drawn[0], augmentation=augmentation)
@@ -88,6 +88,7 @@ def train_batches(
             "boxes": visible,
             "labels": labels,
             "box_weight": tf.cast(counts & shown & (boxes.area(visible) > 0), tf.float32),
+            "dropout_seeds": drawn[2],
             "example_key": record["example_key"],
         }
 

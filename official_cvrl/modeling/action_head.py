@@ -3,6 +3,7 @@
 
 import tensorflow as tf
 
+from official_cvrl.data import seeds
 from official_cvrl.modeling import roi_align
 
 
@@ -33,7 +34,6 @@ class ActionHead(tf.keras.layers.Layer):
         self.num_classes = num_classes
         self.roi_size = roi_size
         self.dropout_rate = dropout_rate
-        self.dropout = tf.keras.layers.Dropout(dropout_rate, dtype=self.dtype_policy)
         self.output_layer = tf.keras.layers.Dense(
             num_classes,
             kernel_initializer=tf.keras.initializers.RandomNormal(stddev=0.01),
@@ -47,13 +47,14 @@ class ActionHead(tf.keras.layers.Layer):
             self.output_layer.build([None, input_shape[-1]])
         super().build(input_shape)
 
-    def call(self, features, boxes, training=False):
+    def call(self, features, boxes, dropout_seeds=None):
         """Classifies what is in the boxes.
 
         Args:
             features: [batch, num_frames, height, width, channels], conv5 of a backbone.
             boxes: float32 [batch, num_boxes, 4] in [0, 1], the same for all frames of a clip.
-            training: Whether to drop entries.
+            dropout_seeds: int32 [batch, 2] in training, where the same seed drops the same entries
+                of a clip's boxes; None drops nothing.
 
         Returns:
             Logits, [batch, num_boxes, num_classes], float32 (float64 under the policy of that
@@ -64,8 +65,18 @@ class ActionHead(tf.keras.layers.Layer):
         mean_frame = tf.reduce_mean(tf.cast(features, self.variable_dtype), axis=1)
         boxes = tf.cast(boxes, self.variable_dtype)
         inside = roi_align.roi_align(mean_frame, boxes, output_size=self.roi_size)
-        persons = self.dropout(tf.reduce_max(inside, axis=[2, 3]), training=training)
+        persons = tf.reduce_max(inside, axis=[2, 3])
+        if dropout_seeds is not None:
+            persons *= self._kept(dropout_seeds, persons)
         return tf.cast(self.output_layer(persons), self.variable_dtype)
+
+    def _kept(self, dropout_seeds, persons):
+        """Zero for what is dropped, and for the rest what keeps the mean."""
+        # By clip, so that a resumed run, and any number of replicas, drop the same.
+        drawn = [seeds.uniform(seed, tf.shape(persons)[1:]) for seed in tf.unstack(dropout_seeds)]
+        return tf.cast(tf.stack(drawn) >= self.dropout_rate, persons.dtype) / (
+            1 - self.dropout_rate
+        )
 
     def get_config(self):
         """Returns what the constructor needs to make this layer again."""

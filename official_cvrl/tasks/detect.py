@@ -82,7 +82,8 @@ class Detection:
     def _replica_step(self, batch):
         clips, variables = views.to_float(batch["clips"]), self._trained_variables()
         with tf.GradientTape() as tape:
-            logits = self._logits(clips, batch["boxes"], training=True)
+            conv5 = self.backbone(clips, training=True)["conv5"]
+            logits = self.action_head(conv5, batch["boxes"], batch["dropout_seeds"])
             detection = _mean_over_boxes(batch["labels"], logits, batch["box_weight"])
             regularization = weight_decay.kernel_l2_loss(variables, self._decay)
             loss = detection + tf.cast(regularization, detection.dtype)
@@ -139,12 +140,9 @@ class Detection:
     def _trained_variables(self):
         return self.backbone.trainable_variables + self.action_head.trainable_variables
 
-    def _logits(self, clips, boxes, *, training):
-        conv5 = self.backbone(clips, training=training)["conv5"]
-        return self.action_head(conv5, boxes, training=training)
-
     def _probabilities(self, clips, boxes):
-        return tf.sigmoid(self._logits(views.to_float(clips), boxes, training=False))
+        conv5 = self.backbone(views.to_float(clips), training=False)["conv5"]
+        return tf.sigmoid(self.action_head(conv5, boxes))
 
 
 def _mean_over_boxes(labels, logits, box_weight):

@@ -35,11 +35,17 @@ def test_a_box_does_not_change_what_another_gets():
     np.testing.assert_allclose(head(features, padded)[:, 0], head(features, boxes)[:, 0], atol=1e-6)
 
 
-def test_dropout_is_for_training_alone():
+def test_dropout_is_for_training_alone_and_the_seed_says_what():
     head = action_head.ActionHead(3, dropout_rate=0.5)
     features, boxes = _inputs()
-    assert np.any(head(features, boxes, training=True) != head(features, boxes))
-    np.testing.assert_array_equal(head(features, boxes), head(features, boxes))
+    seeds = tf.constant([[1, 2], [3, 4]])
+    dropped = head(features, boxes, seeds)
+    assert np.any(dropped != head(features, boxes))
+    np.testing.assert_array_equal(dropped, head(features, boxes, seeds))
+    swapped = head(features[::-1], boxes[::-1], seeds[::-1])
+    np.testing.assert_allclose(swapped, dropped[::-1], atol=1e-6)
+    means = [head(features, boxes, seeds + step).numpy() for step in range(0, 400, 2)]
+    np.testing.assert_allclose(np.mean(means, axis=0), head(features, boxes), atol=0.01)
 
 
 def test_is_made_again_from_its_config():

@@ -76,7 +76,7 @@ def _task(data_dir, *, make_strategy=tiny.one_device, **changes):
     )
     settings = {
         "backbone": tiny.backbone,
-        "action_head": functools.partial(action_head.ActionHead, roi_size=2, dropout_rate=0.0),
+        "action_head": functools.partial(action_head.ActionHead, roi_size=2, dropout_rate=0.5),
         "optimizer": tiny.sgd,
     }
     with strategy.scope():
@@ -101,7 +101,7 @@ def test_the_loss_is_the_mean_over_the_boxes_that_count(data_dir):
     batch = next(iter(task.train_dataset(start_step=0)))
     clips = tf.cast(batch["clips"], tf.float32) / 255.0
     conv5 = task.backbone(clips, training=True)["conv5"]
-    logits = task.action_head(conv5, batch["boxes"]).numpy()
+    logits = task.action_head(conv5, batch["boxes"], batch["dropout_seeds"]).numpy()
     counts = batch["box_weight"].numpy() > 0
     assert counts.sum() == 6
     chosen, labels = logits[counts], batch["labels"].numpy()[counts]
