@@ -58,6 +58,21 @@ _LINEAR = {
     "data.feed.TestInput.num_test_crops": 3,
 }
 
+_DETECTION = {
+    "modeling.resnet_3d.ResNet3D.depth": 50,
+    "modeling.resnet_3d.ResNet3D.spatial_strides": "(1, 2, 2, 1)",
+    "modeling.resnet_3d.ResNet3D.spatial_dilations": "(1, 1, 1, 2)",
+    "experiment.run.task": "@detect.Detection",
+    "experiment.run.global_batch_size": 32,
+    "experiment.run.test_split": "val",
+    "tasks.detect.Detection.optimizer": "@optimizers.sgd",
+    "optimizers.warmup_steps_decay.learning_rate": 0.2,
+    # 8, 11 and 12 epochs of 210,634 key frames.
+    "optimizers.warmup_steps_decay.boundaries": "(52658, 72405)",
+    "optimizers.warmup_steps_decay.total_steps": 79_000,
+    "trainer.Loop.train_steps": 79_000,
+}
+
 
 def _schedule(*, rate, warmup, steps):
     return {
@@ -72,6 +87,11 @@ _PAPER = {
     "k400_r3d50_200epochs": _PRETRAINING | _schedule(rate=0.32, warmup=1150, steps=46_000),
     "k400_r3d50_800epochs": _PRETRAINING | _schedule(rate=0.32, warmup=1150, steps=184_000),
     "k400_r3d50_linear": _LINEAR | _schedule(rate=32.0, warmup=1150, steps=23_000),
+    "ava_cvrl": _DETECTION | {"experiment.run.pretrained": "r3d50_800epochs"},
+    "ava_imagenet": _DETECTION,
+    "ava_random": _DETECTION | {"experiment.run.pretrained": ""},
+    "ava_simclr": _DETECTION,
+    "ava_supervised": _DETECTION,
 }
 
 
