@@ -81,7 +81,7 @@ def run(
     )
     if mode == "eval" and not filesystems.openable_path(model_dir).is_dir():
         raise _nothing_to_evaluate(model_dir)
-    _claim(model_dir)
+    _refuse_unwritable(model_dir)
     if workers.Workers(strategy).this_is_chief:  # Each worker may keep the data elsewhere.
         _refuse_other_data(model_dir, source.data_dir)
     with strategy.scope():
@@ -101,6 +101,7 @@ def run(
     folder = workers.Workers(strategy).folder(model_dir)
     # A run is described by what it was trained with.
     if mode != "eval":
+        filesystems.openable_path(folder).mkdir(parents=True, exist_ok=True)
         save_config(folder, begun=step > 0)
         info = _describe(built, source, test_input or probe_input, begun_from)
         run_info.write(folder, info)
@@ -129,15 +130,13 @@ def _nothing_to_evaluate(model_dir):
     return errors.UserError(f"No checkpoint in {model_dir} to evaluate; train first.")
 
 
-def _claim(model_dir):
-    """Makes the run's folder."""
-    folder = filesystems.openable_path(model_dir)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        writable = bool(filesystems.scheme(model_dir)) or os.access(model_dir, os.W_OK)
-    except OSError:
-        writable = False
-    if not writable:
+def _refuse_unwritable(model_dir):
+    """Looks without making the folder: what is refused later leaves nothing behind."""
+    place = os.path.abspath(model_dir)
+    while not os.path.exists(place):
+        place = os.path.dirname(place)
+    writable = os.path.isdir(place) and os.access(place, os.W_OK)
+    if not filesystems.scheme(model_dir) and not writable:
         raise errors.UserError(
             f"The run's folder {model_dir!r} cannot be written. Give another --model_dir."
         )

@@ -41,9 +41,9 @@ def load(backbone: tf.keras.Model, pretrained: str, *, model_dir: str) -> Origin
         path = checkpoints.load_backbone(backbone, _place(pretrained, model_dir))
     except errors.UserError as error:
         raise errors.UserError(
-            f"{error} (run.pretrained = {pretrained!r}, beside this run or by itself: pre-train "
-            "first, or name the folder of a run, a published checkpoint, or a file of Keras ResNet "
-            "weights: docs/weights.md.)"
+            f"{error} (It was looked for because run.pretrained = {pretrained!r}, beside "
+            f"{model_dir} and as it is written. {_runs_beside(model_dir)} Pre-train first, or name "
+            "a run, its folder, or weights that others trained: docs/weights.md.)"
         ) from error
     print(f"Backbone from {path}.", flush=True)
     return Origin(path, _digest(path))
@@ -75,6 +75,13 @@ def refuse_other(begun_from: Origin, pretrained: str, *, model_dir: str) -> None
         "weights. Give another --model_dir, or remove that folder; --mode=eval tells the old one's "
         "results."
     )
+
+
+def _runs_beside(model_dir):
+    folder = os.path.dirname(filesystems.absolute(model_dir))
+    found = tf.io.gfile.glob(os.path.join(folder, "*", "checkpoint"))
+    names = sorted(os.path.basename(os.path.dirname(path)) for path in found)
+    return f"Runs in {folder}: {', '.join(names) or 'none'}."
 
 
 def _place(pretrained, model_dir):

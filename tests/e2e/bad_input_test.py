@@ -22,7 +22,11 @@ def _copy(records, folder):
         ("pretrain.gin", ["TRAIN_STPES = 3"], ["TRAIN_STPES", "TRAIN_STEPS"]),
         ("pretrain.gin", ["GLOBAL_BATCH_SIZE = 64"], ["64", "12 videos"]),
         ("pretrain.gin", ["runtime.Runtime.precision = 'fp8'"], ["fp8", "mixed_bfloat16"]),
-        ("linear_eval.gin", ["experiment.run.pretrained = 'nowhere'"], ["nowhere", "beside"]),
+        (
+            "linear_eval.gin",
+            ["experiment.run.pretrained = 'nowhere'"],
+            ["nowhere", "beside", "Runs in"],
+        ),
         ("linear_eval.gin", ["run.test_split = 'validate'", "run.pretrained = ''"], ["validate"]),
         ("pretrain.gin", ["pretrain.Pretraining.temperature = 0"], ["temperature=0"]),
         ("pretrain.gin", ["pipeline.two_view_batches.trend = 'up'"], ["trend='up'", "increasing"]),
@@ -34,6 +38,7 @@ def test_settings(refused_here, tmp_path, records, gin_file, params, words):
     for word in words:
         assert word in message
     assert not list(tmp_path.rglob("ckpt-*"))
+    assert not run.exists() or any(run.iterdir())
 
 
 @pytest.mark.parametrize("arguments", [[], ["pretrain.gin"]])
