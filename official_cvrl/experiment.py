@@ -27,6 +27,7 @@ def run(
     probe_input: feed.TestInput | None = None,
     train_split: str = "train",
     test_split: str = "test",
+    data_service: str = "",
     pretrained: str = "",
     seed: int = 0,
     on_built: Callable[[], None] = lambda: None,
@@ -49,6 +50,8 @@ def run(
         probe_input: batches of single views.
         train_split: shards to train on.
         test_split: shards to test on.
+        data_service: `grpc://HOST:PORT` of a tf.data service that makes the training batches
+            (`python -m official_cvrl.data_service`); "" to make them here.
         pretrained: whose backbone to start from: a checkpoint (ours or published), a run's folder,
             the name of a run beside this one, or a file of Keras's ResNet50 or ResNet101; "" for
             random weights.
@@ -78,6 +81,7 @@ def run(
         probe_input=probe_input,
         train_split=train_split,
         test_split=test_split,
+        data_service=data_service if mode != "eval" else "",
     )
     if mode == "eval" and not filesystems.openable_path(model_dir).is_dir():
         raise _nothing_to_evaluate(model_dir)

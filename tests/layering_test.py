@@ -13,6 +13,7 @@ from tests import imports
 _ROOMS = [
     "train",
     "official_cvrl.demo",
+    "official_cvrl.data_service",
     "official_cvrl.serving",
     "official_cvrl.report",
     "official_cvrl.experiment",

@@ -6,11 +6,22 @@ are there. In records, labelled boxes are ground truth, boxes without labels are
 """
 
 import dataclasses
+from collections.abc import Callable
 
 import tensorflow as tf
 
 from official_cvrl import manifest, regions
-from official_cvrl.data import augment, boxes, clip_format, decode, faults, pipeline, seeds, spatial
+from official_cvrl.data import (
+    augment,
+    boxes,
+    clip_format,
+    decode,
+    faults,
+    order,
+    pipeline,
+    seeds,
+    spatial,
+)
 
 BOXES_FROM = ("ground_truth", "detector")
 # Bytes of an example's name in a batch; longer names are cut there.
@@ -34,6 +45,7 @@ def train_batches(
     min_score: float = 0.9,
     least_visible: float = 0.25,
     start_step: int = 0,
+    read_epochs: Callable[..., tf.data.Dataset] = order.shuffled_epochs,
     input_context: tf.distribute.InputContext = _ONE_HOST,
 ) -> tf.data.Dataset:
     """A random crop of each key frame's clip, epoch after epoch.
@@ -54,6 +66,7 @@ def train_batches(
         min_score: least score of a detected box.
         least_visible: boxes of which the crop shows less than this share do not count.
         start_step: batches that were read before; the stream goes on behind them.
+        read_epochs: in which order, see `order.shuffled_epochs` and `order.dealt_epochs`.
         input_context: which host reads which part, and how large its batches are.
 
     Returns:
@@ -98,6 +111,7 @@ def train_batches(
         global_batch_size=global_batch_size,
         seed=seed,
         start_step=start_step,
+        read_epochs=read_epochs,
         input_context=input_context,
     )
 

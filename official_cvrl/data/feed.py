@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from official_cvrl import errors, manifest
-from official_cvrl.data import clip_format, faults, pipeline
+from official_cvrl.data import clip_format, faults, order, pipeline, service
 
 # Which role reads which split; "train" alone is shuffled and endless.
 _SPLIT_OF_ROLE = {"train": "train", "test": "test", "probe_train": "train", "probe_test": "test"}
@@ -70,9 +70,12 @@ class Feed:
         probe_input: the views of a video in the kNN probe; None for no probe.
         train_split: name of the shards to train on.
         test_split: name of the shards to test on.
+        data_service: `grpc://HOST:PORT` of the tf.data service that makes the training batches; ""
+            for this process.
 
     Raises:
-        UserError: there are no such training shards, or the batch does not divide by the replicas.
+        UserError: there are no such training shards, the batch does not divide by the replicas, or
+            there is no such service.
         ValueError: a batch size that is not positive.
     """
 
@@ -85,6 +88,7 @@ class Feed:
     probe_input: TestInput | None
     train_split: str
     test_split: str
+    data_service: str = ""
     _found: dict[str, manifest.ShardSet] = dataclasses.field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -98,7 +102,10 @@ class Feed:
                 f"global_batch_size={self.global_batch_size} does not divide by the {replicas} "
                 "replicas of this machine; take a multiple."
             )
-        self._shards("train")  # Refuses data that are not there before anything is made.
+        # What is not there is refused before anything is made.
+        self._shards("train")
+        if self.data_service:
+            service.refuse_idle(self.data_service)
 
     def batches(self, role: str, *, start_step: int = 0) -> Any:
         """Returns the distributed batches of a role.
@@ -117,15 +124,19 @@ class Feed:
         def make(context):
             if role != "train":
                 return tested.batches(shards, input_context=context)
-            return self.train_input(
+            made = self.train_input(
                 shards,
                 global_batch_size=self.global_batch_size,
                 seed=self.seed,
                 start_step=start_step,
+                read_epochs=order.dealt_epochs if self.data_service else order.shuffled_epochs,
                 input_context=context,
             )
+            return service.made_by_workers(made, self.data_service) if self.data_service else made
 
         batches = self.strategy.distribute_datasets_from_function(make)
+        if role == "train" and self.data_service:
+            batches = service.while_answering(batches, self.data_service)
         return _Batches(batches, data_dir=self.data_dir, split=shards.split)
 
     @property

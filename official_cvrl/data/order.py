@@ -84,14 +84,56 @@ def shuffled_epochs(
             cycle_length=min(len(own), _SHARDS_READ_AT_ONCE),
             num_parallel_calls=tf.data.AUTOTUNE,
         )
+        records = records.map(lambda serialized: (number, serialized))
         shuffled = _shuffled(records, shuffle_buffer, buffer_seed)
-        whole_steps = shuffled.take(steps_per_epoch * rows_per_step)
-        return whole_steps.map(lambda serialized: (number, serialized))
+        return shuffled.take(steps_per_epoch * rows_per_step)
 
     steps_per_epoch = sum(shard.count for shard in own) // rows_per_step
     first_epoch, skipped_steps = divmod(start_step, steps_per_epoch)
     epochs = tf.data.Dataset.counter(first_epoch).flat_map(epoch_of)
     return epochs.skip(skipped_steps * rows_per_step)
+
+
+def dealt_epochs(
+    own: Sequence[HostShard],
+    *,
+    compression: str,
+    seed: int,
+    shuffle_buffer: int,
+    rows_per_step: int,
+    start_step: int = 0,
+) -> tf.data.Dataset:
+    """Returns the records epoch after epoch, for a tf.data service to deal out to its workers.
+
+    The service deals out the elements of the first dataset: here one for each shard of each epoch,
+    in the epoch's order. So every shard of an epoch is read by one worker, which shuffles what it
+    is dealt. Which worker that is depends on how fast they are, and so does the order.
+
+    Args and returns are those of `shuffled_epochs`. What is skipped is whole shards, as many as
+    hold about the records of the steps done. Near the end of an epoch a step may reach into the
+    next.
+    """
+
+    def shard_of(number):
+        epoch, index = number // len(own), number % len(own)
+        order_seed = seeds.epoch_seeds(seed, epoch=epoch, count=1)[0]
+        order = tf.random.experimental.stateless_shuffle(tf.range(len(own)), order_seed)
+        records = _table(own, order[index : index + 1]).flat_map(
+            lambda *shard: _records(*shard, compression)
+        )
+        return records.map(lambda serialized: (epoch, serialized))
+
+    in_an_epoch = sum(shard.count for shard in own)
+    first = start_step * rows_per_step * len(own) // in_an_epoch
+    # Not `counter`, which every worker would count through on its own.
+    records = tf.data.Dataset.range(first, tf.int64.max).interleave(
+        shard_of,
+        cycle_length=min(len(own), _SHARDS_READ_AT_ONCE),
+        num_parallel_calls=tf.data.AUTOTUNE,
+    )
+    buffer_seed = seeds.epoch_seeds(seed, epoch=0, count=1)[0]
+    # It reaches over the end of an epoch; no further than the next one.
+    return _shuffled(records, min(shuffle_buffer, in_an_epoch), buffer_seed)
 
 
 def one_pass(own: Sequence[HostShard], *, compression: str) -> tf.data.Dataset:
@@ -125,7 +167,7 @@ def _shuffled(dataset, buffer_size, seed):
         seed=seed[0],
         seed2=seed[1],
         reshuffle_each_iteration=False,
-        output_types=[tf.string],
-        output_shapes=[[]],
+        output_types=[spec.dtype for spec in tf.nest.flatten(dataset.element_spec)],
+        output_shapes=[spec.shape for spec in tf.nest.flatten(dataset.element_spec)],
     )
     return tf.data.experimental.from_variant(variant, dataset.element_spec)

@@ -32,6 +32,7 @@ def two_view_batches(
     start_step: int = 0,
     shuffle_buffer: int = _SHUFFLE_BUFFER,
     deterministic: bool = True,
+    read_epochs: Callable[..., tf.data.Dataset] = order.shuffled_epochs,
     input_context: tf.distribute.InputContext = _ONE_HOST,
 ) -> tf.data.Dataset:
     """Two views of each video (section 3.3), epoch after epoch.
@@ -54,6 +55,7 @@ def two_view_batches(
         shuffle_buffer: undecoded videos that wait to be drawn from.
         deterministic: False lets batches form in the order in which videos are ready, also
             across the border of two epochs; each video's views stay what they are.
+        read_epochs: in which order, see `order.shuffled_epochs` and `order.dealt_epochs`.
         input_context: which host reads which part, and how large its batches are.
 
     Returns:
@@ -96,6 +98,7 @@ def two_view_batches(
         start_step=start_step,
         shuffle_buffer=shuffle_buffer,
         deterministic=deterministic,
+        read_epochs=read_epochs,
         input_context=input_context,
     )
 
@@ -112,6 +115,7 @@ def train_batches(
     start_step: int = 0,
     shuffle_buffer: int = _SHUFFLE_BUFFER,
     deterministic: bool = True,
+    read_epochs: Callable[..., tf.data.Dataset] = order.shuffled_epochs,
     input_context: tf.distribute.InputContext = _ONE_HOST,
 ) -> tf.data.Dataset:
     """One random clip of each labelled video, epoch after epoch.
@@ -149,6 +153,7 @@ def train_batches(
         start_step=start_step,
         shuffle_buffer=shuffle_buffer,
         deterministic=deterministic,
+        read_epochs=read_epochs,
         input_context=input_context,
     )
 
@@ -291,6 +296,7 @@ def shuffled_batches(
     start_step: int = 0,
     shuffle_buffer: int = _SHUFFLE_BUFFER,
     deterministic: bool = True,
+    read_epochs: Callable[..., tf.data.Dataset] = order.shuffled_epochs,
     input_context: tf.distribute.InputContext = _ONE_HOST,
 ) -> tf.data.Dataset:
     """Epoch after epoch, each in another order; args, order and errors as of `two_view_batches`.
@@ -303,13 +309,14 @@ def shuffled_batches(
         start_step: batches that were read before.
         shuffle_buffer: undecoded videos that wait to be drawn from.
         deterministic: whether batches form in the order of the examples.
+        read_epochs: see `two_view_batches`.
         input_context: which host reads which part.
     """
     per_replica = input_context.get_per_replica_batch_size(global_batch_size)
     rows_per_step = per_replica * _replicas_per_host(input_context)
     shares = _shares(shards, input_context)
     _check_batch_fits(shards, shares, rows_per_step, global_batch_size)
-    serialized = order.shuffled_epochs(
+    serialized = read_epochs(
         shares[input_context.input_pipeline_id],
         compression=shards.compression,
         seed=seed,

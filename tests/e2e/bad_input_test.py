@@ -27,6 +27,11 @@ def _copy(records, folder):
             ["experiment.run.pretrained = 'nowhere'"],
             ["nowhere", "beside", "Runs in"],
         ),
+        (
+            "pretrain.gin",
+            ["run.data_service = 'grpc://localhost:1'"],
+            ["localhost:1", "dispatcher"],
+        ),
         ("linear_eval.gin", ["run.test_split = 'validate'", "run.pretrained = ''"], ["validate"]),
         ("pretrain.gin", ["pretrain.Pretraining.temperature = 0"], ["temperature=0"]),
         ("pretrain.gin", ["pipeline.two_view_batches.trend = 'up'"], ["trend='up'", "increasing"]),

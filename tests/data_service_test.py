@@ -1,0 +1,34 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""Mistakes with the command of official_cvrl.data_service; tests/data/service_test.py runs it."""
+
+import re
+import socket
+
+import pytest
+
+from official_cvrl import data_service
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--role=worker"], "--dispatcher=grpc://HOST:PORT goes with --role=worker"),
+        (["--role=local", "--dispatcher=grpc://a:1"], "--dispatcher=.* goes with"),
+        (["--role=local", "--workers=0"], "--workers=N, at least 1"),
+        (["--role=dispatcher", "--workers=2"], "--workers=N, .* goes with --role=local"),
+        (["--role=worker", "--dispatcher=a:1"], "'a:1': an address has the form"),
+        (["--role=worker", "--dispatcher=grpc://localhost:1"], "no dispatcher .* answers there"),
+    ],
+)
+def test_mistakes_are_named(arguments, words, capsys, monkeypatch):
+    monkeypatch.setattr("signal.signal", lambda *_: None)  # pytest keeps its own handlers.
+    assert data_service.main(arguments) == 2
+    assert re.search(words, capsys.readouterr().err)
+
+
+def test_a_port_that_is_taken_is_refused(capsys, monkeypatch):
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    with socket.create_server(("", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert data_service.main(["--role=dispatcher", f"--port={port}"]) == 2
+    assert f"--port={port} cannot be used" in capsys.readouterr().err
