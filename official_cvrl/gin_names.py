@@ -129,7 +129,7 @@ def resolve(selector: str, *, short_names: bool = False) -> gin_config.Configura
         return _resolve_registered(selector)
     symbol, *rest = selector.split(".")
     if symbol not in context._symbol_table:
-        found = gin_config._REGISTRY.get_all_matches(selector) if short_names else []
+        found = _imported(context, selector) if short_names else []
         if len(found) == 1:
             return found[0]
         near = nearest(symbol, [name for name in context._symbol_table if name != "gin"])
@@ -142,6 +142,16 @@ def resolve(selector: str, *, short_names: bool = False) -> gin_config.Configura
     if not callable(value):
         raise errors.UserError(f"'{selector}' is neither a function nor a class")
     return context.get_configurable(selector)
+
+
+def _imported(context, selector: str) -> list[gin_config.Configurable]:
+    """Returns what has this short name, of the modules that the files import."""
+    modules = {statement.module for statement in context.imports}
+    return [
+        found
+        for found in gin_config._REGISTRY.get_all_matches(selector)
+        if found.import_source and found.import_source[0].module in modules
+    ]
 
 
 def _callables(value: Any) -> list[str]:
