@@ -4,8 +4,9 @@
     python -m benchmarks.serving --output=DIR [--dtype=bfloat16]
 
 A backbone of random weights is exported. Round after round, each way embeds the same number of
-clips; overheads are medians over the rounds. The server is the tests', a process of its own on the
-same processors, without batching.
+clips. The server is the tests', a process of its own on the same processors, without batching. An
+overhead is of processor time, client and server together, a median over the rounds: the forward pass
+keeps all processors busy, and what else the machine does counts less than on the clock.
 """
 
 import concurrent.futures
@@ -56,11 +57,11 @@ def main(unused_argv):
         ways = _ways(connect.connect(saved_model=served), backbone, server, stack)
         for name, way in ways.items():
             print(f"warming up {name} …", file=sys.stderr, flush=True)
-            _round(way)
+            _round(way, server.pid)
         rounds = []
         for number in range(_ROUNDS.value):
             in_turn = list(ways.items())[:: 1 if number % 2 == 0 else -1]
-            rounds.append({name: _round(way) for name, way in in_turn})
+            rounds.append({name: _round(way, server.pid) for name, way in in_turn})
             print(f"round {number + 1} of {_ROUNDS.value}", file=sys.stderr, flush=True)
         _report(rounds, list(ways), _peak(server.pid))
 
@@ -132,7 +133,7 @@ def _predict(model, signature, values):
     return model.predict(signature, _INPUTS[signature], values, output=embedder.OUTPUT, timeout=600)
 
 
-def _round(way):
+def _round(way, server):
     """Embeds the clips of a round; returns seconds for a clip and of each request."""
     ask, clients = way
     size = len(ask())
@@ -144,10 +145,21 @@ def _round(way):
 
     requests = max(clients, _CLIPS.value // size)
     with concurrent.futures.ThreadPoolExecutor(clients) as pool:
-        start = time.perf_counter()
+        start, processor = time.perf_counter(), _processor_seconds(server)
         latencies = list(pool.map(timed, range(requests)))
         seconds = time.perf_counter() - start
-    return {"seconds_per_clip": seconds / (requests * size), "latencies": latencies}
+    return {
+        "seconds_per_clip": seconds / (requests * size),
+        "processor_seconds_per_clip": (_processor_seconds(server) - processor) / (requests * size),
+        "latencies": latencies,
+    }
+
+
+def _processor_seconds(server):
+    """Of this process and the server's, so far."""
+    with open(f"/proc/{server}/stat", encoding="utf-8") as file:
+        user, system = file.read().rpartition(")")[2].split()[11:13]
+    return time.process_time() + (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 def _report(rounds, names, server_megabytes):
@@ -179,11 +191,8 @@ def _report(rounds, names, server_megabytes):
 
 
 def _overhead(rounds, name):
-    _, batch, _ = name
-    ratios = [
-        measured[name]["seconds_per_clip"] / measured[_BARE, batch, 1]["seconds_per_clip"]
-        for measured in rounds
-    ]
+    (_, batch, _), measure = name, "processor_seconds_per_clip"
+    ratios = [measured[name][measure] / measured[_BARE, batch, 1][measure] for measured in rounds]
     return 100 * (statistics.median(ratios) - 1)
 
 
