@@ -18,7 +18,7 @@ from tests.serving import stand_in
 from tests.serving.model_server import batching_config, process
 
 _DOCS = (videos.ROOT / "docs" / "serving.md").read_text(encoding="utf-8")
-_HERE = _DOCS[_DOCS.index("## Embeddings of videos") : _DOCS.index("## Load")]
+_HERE = _DOCS[_DOCS.index("## Embeddings of videos") : _DOCS.index("## Speed")]
 _BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", _HERE, re.M | re.S)
 _CONFIG = next(text for language, text in _BLOCKS if not language)
 _PROGRAMS = [text for language, text in _BLOCKS if language == "python"]
