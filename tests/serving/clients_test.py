@@ -138,7 +138,7 @@ def test_requests_of_several_clients_are_one_batch_and_each_gets_its_rows(server
         np.testing.assert_allclose(answer, _colour(clips), atol=1e-6)
     sizes = _batches(server)["serving_default"][before:]
     assert sum(sizes) == 32
-    assert max(sizes) == 8, sizes
+    assert 3 < max(sizes) <= 8, sizes  # No request has more than three.
     assert len(sizes) < len(requests)
 
 
