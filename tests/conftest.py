@@ -2,6 +2,7 @@
 """What every test process needs set before TensorFlow starts: devices, threads, quiet, seeds."""
 
 import os
+import signal
 
 # No GPU: the tests' numbers are the CPU's. Level 3: TensorFlow says on every machine that there is
 # none.
@@ -12,6 +13,8 @@ import official_cvrl  # noqa: F401  isort: skip  (selects legacy Keras before Te
 import pytest
 import tensorflow as tf
 
+# Where it is ignored, as in a shell's background, the commands that tests start would ignore it, too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )

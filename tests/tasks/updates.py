@@ -68,6 +68,8 @@ def _strategy(name, num_replicas):
         tf.config.list_physical_devices("CPU")[0],
         [tf.config.LogicalDeviceConfiguration()] * num_replicas,
     )
+    # Replicas wait for each other, each in a thread: with fewer of these some runs never end.
+    tf.config.threading.set_inter_op_parallelism_threads(2 * num_replicas)
     return tf.distribute.MirroredStrategy([f"/cpu:{index}" for index in range(num_replicas)])
 
 
