@@ -5,8 +5,8 @@
 
 A backbone of random weights is exported. Round after round, each way embeds the same number of
 clips. The server is the tests', a process of its own on the same processors, without batching. An
-overhead is of processor time, client and server together, a median over the rounds: the forward pass
-keeps all processors busy, and what else the machine does counts less than on the clock.
+overhead is of processor time, client and server together, a median over the rounds: the forward
+pass keeps all processors busy, and what else the machine does counts less than on the clock.
 """
 
 import concurrent.futures

@@ -13,7 +13,7 @@ import official_cvrl  # noqa: F401  isort: skip  (selects legacy Keras before Te
 import pytest
 import tensorflow as tf
 
-# Where it is ignored, as in a shell's background, the commands that tests start would ignore it, too.
+# Where it is ignored, as in a shell's background, the commands that tests start ignore it, too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
