@@ -190,8 +190,10 @@ class _Rows:
         numbered = enumerate(csv.reader(io.StringIO(text)), start=1)
         while rows := list(itertools.islice(numbered, _ROWS_AT_ONCE)):
             yield [(line, row) for line, row in rows if row and not self._is_without_box(row)]
-            if len(rows) == _ROWS_AT_ONCE:
+            # A line for each small file would only be in the way.
+            if rows[-1][0] >= _ROWS_AT_ONCE:
                 shown.update(rows[-1][0])
+        shown.close()
 
     def _is_without_box(self, row):
         return self._last_column != "score" and len(row) >= 2 and not any(row[2:])

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from official_cvrl import errors
+from official_cvrl import commands, errors
 from official_cvrl.data import service
 
 _DESCRIPTION = """\
@@ -149,12 +149,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     for one in (signal.SIGINT, signal.SIGTERM):
         signal.signal(one, _stop)
-    try:
-        _run(options)
-    except errors.UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return commands.exit_code(lambda: _run(options), interrupted="Stopped.")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from absl import app, flags
 
-from official_cvrl import errors
+from official_cvrl import commands, errors
 from official_cvrl.data import synthetic
 
 _OUTPUT = flags.DEFINE_string("output", "demo", "Folder for everything that the demo makes.")
@@ -121,19 +121,15 @@ def _results(model_dir):
 
 def main(unused_argv):
     """Runs the demo; returns the exit code."""
+    return commands.exit_code(_run, interrupted="Interrupted; the same command goes on.")
+
+
+def _run():
     started = time.monotonic()
     demo = Demo(_OUTPUT.value)
-    try:
-        demo.run()
-    except errors.UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("Interrupted; the same command goes on.", file=sys.stderr)
-        return 130
+    demo.run()
     print(f"\n{demo.table()}\n\n{demo.paths()}")
     print(f"\nThe demo took {time.monotonic() - started:.0f} s.")
-    return 0
 
 
 if __name__ == "__main__":

@@ -45,6 +45,7 @@ _ROOMS = [
     "official_cvrl.progress",
     "official_cvrl.filesystems",
     "official_cvrl.outputs",
+    "official_cvrl.commands",
     "official_cvrl.errors",
     "official_cvrl",
 ]

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from official_cvrl import errors, filesystems, manifest
+from official_cvrl import commands, errors, filesystems, manifest
 from tfrecords_tools import (
     beam_engine,
     conversion,
@@ -366,15 +366,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     end = given.index("--") if "--" in given else len(given)
     options = _parser().parse_args(given[:end])
-    try:
+
+    def run():
         print(summary.describe(convert(**vars(options), beam_flags=given[end + 1 :])))
-    except errors.UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on where it was.", file=sys.stderr)
-        return 130
-    return 0
+
+    return commands.exit_code(run, interrupted="stopped; the same command goes on where it was.")
 
 
 if __name__ == "__main__":

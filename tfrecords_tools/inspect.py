@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 
 import tensorflow as tf
 
-from official_cvrl import errors, manifest, records
+from official_cvrl import commands, errors, manifest, records
 from tfrecords_tools import check, contact_sheet, results
 
 _DESCRIPTION = """\
@@ -192,13 +192,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
     # Nothing here needs a GPU, and TensorFlow would take all of its memory from who trains on it.
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-    try:
-        return _run(_parser().parse_args(arguments))
-    except errors.UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
+    options = _parser().parse_args(arguments)
+    return commands.exit_code(lambda: _run(options), interrupted="Interrupted.")
 
 
 if __name__ == "__main__":

@@ -2,11 +2,10 @@
 """Writes the page a person looks at after a run: one HTML file that needs nothing else."""
 
 import os
-import sys
 
 from absl import app, flags
 
-from official_cvrl import errors
+from official_cvrl import commands, errors
 from official_cvrl.report import page
 
 _MODEL_DIR = flags.DEFINE_string("model_dir", None, "Folder of a training run.")
@@ -21,19 +20,15 @@ _MAX_TRAIN_VIDEOS = flags.DEFINE_integer(
 
 def main(unused_argv):
     """Writes the page that the flags name; returns the exit code."""
-    try:
-        if not _MODEL_DIR.value or not _OUTPUT.value:
-            raise errors.UserError("give --model_dir=RUN and --output=FILE.html")
-        print(f"Reading {_MODEL_DIR.value} …", flush=True)
-        page.write(_MODEL_DIR.value, _OUTPUT.value, max_train_videos=_MAX_TRAIN_VIDEOS.value)
-    except errors.UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("Interrupted; no page was written.", file=sys.stderr)
-        return 130
+    return commands.exit_code(_run, interrupted="Interrupted; no page was written.")
+
+
+def _run():
+    if not _MODEL_DIR.value or not _OUTPUT.value:
+        raise errors.UserError("give --model_dir=RUN and --output=FILE.html")
+    print(f"Reading {_MODEL_DIR.value} …", flush=True)
+    page.write(_MODEL_DIR.value, _OUTPUT.value, max_train_videos=_MAX_TRAIN_VIDEOS.value)
     print(f"Report: {_OUTPUT.value} ({os.path.getsize(_OUTPUT.value) / 1e6:.1f} MB)")
-    return 0
 
 
 if __name__ == "__main__":

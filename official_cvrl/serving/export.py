@@ -4,13 +4,12 @@
 import dataclasses
 import os
 import shutil
-import sys
 import tempfile
 
 import tensorflow as tf
 from absl import app, flags, logging
 
-from official_cvrl import checkpoints, errors, manifest, run_info
+from official_cvrl import checkpoints, commands, errors, manifest, run_info
 from official_cvrl.data import clip_format
 from official_cvrl.serving import model_card, samples, signatures, trial, warmup
 
@@ -152,19 +151,15 @@ def main(unused_argv):
     # Saving warns of functions that are not part of a signature, as they need not be.
     logging.set_verbosity(logging.ERROR)
     tf.get_logger().setLevel("ERROR")
+    return commands.exit_code(_run, interrupted="Interrupted; nothing was exported.")
+
+
+def _run():
     given = flags.FLAGS
-    try:
-        if not given.model_dir or not given.output:
-            raise errors.UserError("give --model_dir=RUN and --output=DIR")
-        options = Options(given.checkpoint, given.version, given.dtype, given.xla)
-        print(f"SavedModel: {export(given.model_dir, given.output, options=options)}")
-    except errors.UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("Interrupted; nothing was exported.", file=sys.stderr)
-        return 130
-    return 0
+    if not given.model_dir or not given.output:
+        raise errors.UserError("give --model_dir=RUN and --output=DIR")
+    options = Options(given.checkpoint, given.version, given.dtype, given.xla)
+    print(f"SavedModel: {export(given.model_dir, given.output, options=options)}")
 
 
 if __name__ == "__main__":

@@ -3,13 +3,12 @@
 
 import functools
 import os
-import sys
 
 import tensorflow as tf
 from absl import app, flags, logging
 from official.vision.modeling.backbones import resnet_3d as published_resnet_3d
 
-from official_cvrl import errors, run_info
+from official_cvrl import commands, errors, run_info
 from official_cvrl.modeling import resnet_3d
 from official_cvrl.weights import assignment, published
 
@@ -109,23 +108,19 @@ def _at(layers, place):
 def main(unused_argv):
     """Exports what the flags name; returns the exit code."""
     logging.set_verbosity(logging.ERROR)
+    return commands.exit_code(_run, interrupted="Interrupted; nothing was exported.")
+
+
+def _run():
     model_dir, output = flags.FLAGS.model_dir, flags.FLAGS.output
-    try:
-        if not model_dir or not output:
-            raise errors.UserError("give --model_dir=RUN and --output=PREFIX")
-        info = run_info.read(model_dir)
-        if info is None:
-            raise errors.UserError(f"{model_dir} holds no run; give the folder of one.")
-        backbone, _ = run_info.load_backbone(model_dir, info)
-        export_published(backbone, output)
-        print(f"Checkpoint for tf-models-official: {output}")
-    except errors.UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("Interrupted; nothing was exported.", file=sys.stderr)
-        return 130
-    return 0
+    if not model_dir or not output:
+        raise errors.UserError("give --model_dir=RUN and --output=PREFIX")
+    info = run_info.read(model_dir)
+    if info is None:
+        raise errors.UserError(f"{model_dir} holds no run; give the folder of one.")
+    backbone, _ = run_info.load_backbone(model_dir, info)
+    export_published(backbone, output)
+    print(f"Checkpoint for tf-models-official: {output}")
 
 
 if __name__ == "__main__":

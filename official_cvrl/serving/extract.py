@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from absl import app, flags
 
-from official_cvrl import errors
+from official_cvrl import commands, errors
 from official_cvrl.serving import connect, embedder, extraction, journal, windows
 
 # Here one request keeps all cores busy; a server may have more of them, and batches requests.
@@ -35,23 +35,22 @@ def _length(flag, text):
 
 def run(given: flags.FlagValues, paths: Sequence[str] = ()) -> int:
     """Embeds what the flags, and paths after them, name; returns the exit code."""
-    try:
-        if not given.output:
-            raise errors.UserError("give --output=FILE.npz, .parquet or .tfrecord")
-        options = _options(given)
-        model = connect.connect(
-            saved_model=given.saved_model,
-            server=given.server,
-            model_name=given.model_name,
-            connections=options.asking.requests_at_once,
-        )
-        failed = extraction.extract(model, [*given.videos, *paths], given.output, options=options)
-    except errors.UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(_interrupted(given.output), file=sys.stderr)
-        return 130
+    return commands.exit_code(
+        lambda: _extract(given, paths), interrupted=lambda: _interrupted(given.output)
+    )
+
+
+def _extract(given, paths):
+    if not given.output:
+        raise errors.UserError("give --output=FILE.npz, .parquet or .tfrecord")
+    options = _options(given)
+    model = connect.connect(
+        saved_model=given.saved_model,
+        server=given.server,
+        model_name=given.model_name,
+        connections=options.asking.requests_at_once,
+    )
+    failed = extraction.extract(model, [*given.videos, *paths], given.output, options=options)
     for failure in failed:
         print(f"no embedding: {failure.path}: {failure.reason}", file=sys.stderr)
     print(f"Embeddings: {given.output} ({len(failed)} videos without)")

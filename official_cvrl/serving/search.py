@@ -2,13 +2,12 @@
 """Videos that look like a video: the nearest rows of a table that `extract` wrote, as a page."""
 
 import os
-import sys
 from collections.abc import Sequence
 
 import numpy as np
 from absl import app, flags
 
-from official_cvrl import errors, outputs
+from official_cvrl import commands, errors, outputs
 from official_cvrl.serving import connect, extraction, nearest, search_page, tables
 from tfrecords_tools import annotations
 
@@ -68,26 +67,24 @@ def search(
 
 def run(given: flags.FlagValues) -> int:
     """Searches for what the flags name; returns the exit code."""
-    try:
-        if not (given.index and given.query and given.output):
-            raise errors.UserError("give --index=FILE, --query=VIDEO and --output=FILE.html")
-        if not os.path.exists(given.query):
-            raise errors.UserError(f"No such video: {given.query!r}.")
-        outputs.refuse_unwritable(given.output)
-        found, caption = search(given.index, given.query, _embedding(given), count=given.count)
-        text = search_page.render(given.query, found, caption=caption)
-        with outputs.whole_file(given.output) as file:
-            file.write(text.encode())
-    except errors.UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("Interrupted; no page was written.", file=sys.stderr)
-        return 130
+    return commands.exit_code(
+        lambda: _search_and_write(given), interrupted="Interrupted; no page was written."
+    )
+
+
+def _search_and_write(given):
+    if not (given.index and given.query and given.output):
+        raise errors.UserError("give --index=FILE, --query=VIDEO and --output=FILE.html")
+    if not os.path.exists(given.query):
+        raise errors.UserError(f"No such video: {given.query!r}.")
+    outputs.refuse_unwritable(given.output)
+    found, caption = search(given.index, given.query, _embedding(given), count=given.count)
+    text = search_page.render(given.query, found, caption=caption)
+    with outputs.whole_file(given.output) as file:
+        file.write(text.encode())
     for match in found:
         print(f"{match.similarity:.3f}  {match.path}  {match.start_us / 1e6:.1f} s")
     print(f"Page: {given.output}")
-    return 0
 
 
 def _embedding(given):

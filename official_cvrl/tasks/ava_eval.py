@@ -15,7 +15,7 @@ from collections.abc import Mapping
 import numpy as np
 from absl import app, flags
 
-from official_cvrl import ava_files, detection_metrics, errors, outputs
+from official_cvrl import ava_files, commands, detection_metrics, errors, outputs
 
 _COLUMNS = ("id", "action", "boxes", "detections", "found", "AP")
 
@@ -103,17 +103,18 @@ def evaluate(
         )
     said = ava_files.read_detections(detections, **given)
     results = detection_metrics.average_precisions(truth.boxes, said.boxes, num_classes=len(names))
-    notes = (*truth.notes, *said.notes, *_notes(detections, truth.boxes, said.boxes, results))
+    notes = (*truth.notes, *said.notes, *_notes(detections, truth.boxes, said.boxes))
     return Evaluation(names, results, notes)
 
 
-def _notes(path, truth, said, results):
+def _notes(path, truth, said):
     """What the evaluation itself does to detections."""
     strange = np.count_nonzero(~np.isin(said.frames, truth.frames))
     if strange:
         yield f"{path}: {strange} detections on key frames without ground truth count as wrong"
-    over = len(said) - np.count_nonzero(~said.have_area) - int(results.num_detections.sum())
-    if over > 0:
+    counts = np.unique(said.frames, return_counts=True)[1]
+    over = int(np.maximum(counts - detection_metrics.MAX_DETECTIONS_PER_FRAME, 0).sum())
+    if over:
         yield (
             f"{path}: {over} detections are not among the "
             f"{detection_metrics.MAX_DETECTIONS_PER_FRAME} of highest score of their key frame, "
@@ -135,29 +136,25 @@ def _refuse_output(output):
 
 def main(unused_argv):
     """Evaluates what the flags name; returns the exit code."""
+    return commands.exit_code(_run, interrupted="Interrupted; nothing was written.")
+
+
+def _run():
     given = flags.FLAGS
     files = {name: given[name].value for name in ("groundtruth", "detections", "labelmap")}
-    try:
-        if not all(files.values()):
-            raise errors.UserError(
-                "give --groundtruth=FILE.csv, --detections=FILE.csv and --labelmap=FILE.pbtxt"
-            )
-        if given.output:
-            _refuse_output(given.output)
-        evaluation = evaluate(**files, exclusions=given.exclusions)
-        for note in evaluation.notes:
-            print(f"note: {note}", file=sys.stderr)
-        print(evaluation.table())
-        if given.output:
-            _write(evaluation, given.output)
-            print(f"Written: {given.output} ({os.path.getsize(given.output)} bytes)")
-    except errors.UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("Interrupted; nothing was written.", file=sys.stderr)
-        return 130
-    return 0
+    if not all(files.values()):
+        raise errors.UserError(
+            "give --groundtruth=FILE.csv, --detections=FILE.csv and --labelmap=FILE.pbtxt"
+        )
+    if given.output:
+        _refuse_output(given.output)
+    evaluation = evaluate(**files, exclusions=given.exclusions)
+    for note in evaluation.notes:
+        print(f"note: {note}", file=sys.stderr)
+    print(evaluation.table())
+    if given.output:
+        _write(evaluation, given.output)
+        print(f"Written: {given.output} ({os.path.getsize(given.output)} bytes)")
 
 
 def _define_flags():

@@ -45,6 +45,15 @@ def test_nothing_to_find_is_refused(files, tmp_path):
         ava_eval.evaluate(**files)
 
 
+def test_what_is_over_the_limit_of_a_key_frame_is_counted(files, tmp_path):
+    row = "a,0902,0,0,1,1,6,0.9"
+    (tmp_path / "detections").write_text("\n".join([*([row] * 53), "a,0903,0,0,1,1,6,0.9"]))
+    evaluation = ava_eval.evaluate(**files)
+    assert [n.partition(": ")[2][:40] for n in evaluation.notes] == [
+        "3 detections are not among the 50 of hig"
+    ]
+
+
 def test_the_command(files, tmp_path):
     output = tmp_path / "table.json"
     arguments = [f"--{name}={path}" for name, path in files.items()]

@@ -1,0 +1,26 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""How a command ends: its exit code, and one line where a person is to read why."""
+
+import sys
+from collections.abc import Callable
+
+from official_cvrl import errors
+
+INTERRUPTED = 130
+
+
+def exit_code(command: Callable[[], int | None], *, interrupted: str | Callable[[], str]) -> int:
+    """Runs a command; returns the code that its process ends with.
+
+    Args:
+        command: what to do; it may return a code of its own, None is 0.
+        interrupted: what Ctrl-C leaves behind, as a sentence, or what finds out when it came.
+    """
+    try:
+        return command() or 0
+    except errors.UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print(interrupted() if callable(interrupted) else interrupted, file=sys.stderr)
+        return INTERRUPTED
