@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 
 import tensorflow as tf
@@ -35,6 +36,8 @@ servers listen on all addresses of a machine all the same, without passwords, an
 sent: keep their ports from strangers by a firewall.
 """
 
+_LOOK_SECONDS = 1.0
+
 
 def run_dispatcher(*, host: str, port: int, num_workers: int = 0) -> None:
     """Runs a dispatcher until this process is told to stop.
@@ -46,14 +49,19 @@ def run_dispatcher(*, host: str, port: int, num_workers: int = 0) -> None:
 
     Raises:
         UserError: the port is taken.
+        TryAgain: no worker is left of those beside.
     """
     address = _start(lambda s: s.DispatchServer(s.DispatcherConfig(port=port)), port=port)
     address = f"grpc://{host}:{address.rpartition(':')[2]}"
     command = [sys.executable, "-m", "official_cvrl.data_service", "--role=worker"]
     command += [f"--dispatcher={address}", f"--host={host}"]
-    workers = [subprocess.Popen(command) for _ in range(num_workers)]
-    print(f"Train with run.data_service = '{address}'", flush=True)
+    workers = []
     try:
+        for _ in range(num_workers):
+            workers.append(subprocess.Popen(command))
+        print(f"Train with run.data_service = '{address}'", flush=True)
+        if workers:
+            _watch(workers)
         _wait_for_signal()
     finally:
         for worker in workers:
@@ -82,6 +90,22 @@ def run_worker(*, dispatcher: str, host: str, port: int) -> None:
     _start(lambda s: s.WorkerServer(s.WorkerConfig(**worker)), port=port)
     print(f"A worker of {dispatcher} is ready.", flush=True)
     _wait_for_signal()
+
+
+def _watch(workers):
+    """Tells of workers that end; training goes on with those that are left."""
+    left = list(workers)
+    while left:
+        time.sleep(_LOOK_SECONDS)
+        for worker in [one for one in left if one.poll() is not None]:
+            left.remove(worker)
+            print(
+                f"warning: worker {worker.pid} ended (exit code {worker.returncode}), "
+                f"{len(left)} are left; what it had in hand is missing from this epoch.",
+                file=sys.stderr,
+                flush=True,
+            )
+    raise errors.TryAgain("no worker of the data service is left; the lines above tell why.")
 
 
 _servers = []  # They end when nothing refers to them.

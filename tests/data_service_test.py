@@ -32,3 +32,12 @@ def test_a_port_that_is_taken_is_refused(capsys, monkeypatch):
         port = taken.getsockname()[1]
         assert data_service.main(["--role=dispatcher", f"--port={port}"]) == 2
     assert f"--port={port} cannot be used" in capsys.readouterr().err
+
+
+def test_workers_that_end_are_told_of_and_the_last_ends_all(capfd, monkeypatch):
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    monkeypatch.setattr("sys.executable", "/bin/false")
+    assert data_service.main(["--role=local", "--workers=2"]) == 75
+    told = capfd.readouterr().err
+    assert re.findall(r"\(exit code 1\), (\d) are left", told) == ["1", "0"]
+    assert "error: no worker of the data service is left" in told

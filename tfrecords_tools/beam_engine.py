@@ -26,6 +26,7 @@ _IMPORTED_BY_WORKERS = ("apache_beam.runners.worker.sdk_worker",)
 _USER_ERROR = re.compile(r"UserError: (.*?)(?: \[while running|\n|$)")
 # By default the first worker of Dask would get 128 shards, some 8,000 videos.
 _ONE_SHARD_AT_A_TIME = "--dask_partition_size=1"
+_DONE = "DONE"  # apache_beam's PipelineState.DONE.
 
 
 def run_on_beam(
@@ -112,11 +113,13 @@ def _with_defaults(flags: Sequence[str]) -> list[str]:
 
 def _wait(running) -> None:
     try:
-        running.wait_until_finish()
+        state = running.wait_until_finish()
     except KeyboardInterrupt:
         with contextlib.suppress(Exception):
             running.cancel()  # A cluster would go on.
         raise
+    if state != _DONE:
+        raise RuntimeError(f"the pipeline ended as {state}, not as {_DONE}")
 
 
 def write_supervised(spec) -> str:

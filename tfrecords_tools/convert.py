@@ -225,13 +225,15 @@ def _check_numbers(settings: video.Settings, *, num_shards: int | None) -> None:
 
 
 def _refuse_output_among(videos, output) -> None:
-    if not filesystems.scheme(output):
-        inside, outside = os.path.realpath(output), os.path.realpath(videos)
-        if os.path.commonpath([inside, outside]) == outside:
-            raise errors.UserError(
-                f"--output={output} lies in --videos={videos}: the shards would be taken for "
-                "videos the next time. Choose a folder outside."
-            )
+    inside, outside = (
+        path if filesystems.scheme(path) else os.path.realpath(path)
+        for path in map(os.fspath, (output, videos))
+    )
+    if f"{inside.rstrip('/')}/".startswith(f"{outside.rstrip('/')}/"):
+        raise errors.UserError(
+            f"--output={output} lies in --videos={videos}: the shards would be taken for "
+            "videos the next time. Choose a folder outside."
+        )
 
 
 @contextlib.contextmanager

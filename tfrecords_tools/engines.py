@@ -12,6 +12,7 @@ import dataclasses
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 import traceback
@@ -100,7 +101,7 @@ class _Pool:
                 result = self._hear(listening[pipe])
                 if result is not None:
                     yield result
-            for worker in self._workers:
+            for worker in list(self._workers):
                 if worker.spec and worker.silent_seconds() > self._stall_seconds:
                     self._give_up(worker)
 
@@ -151,8 +152,15 @@ class _Pool:
 
     def _give_up(self, worker: _Worker) -> None:
         spec, clip = worker.spec, worker.clip()
-        if clip is None:
-            return  # Still starting, or closing its shard on a slow disk.
+        if clip is None:  # Still starting, or closing its shard on a slow disk.
+            worker.heard(_ALIVE, None)
+            print(
+                f"note: {spec.name}: nothing heard for {self._stall_seconds:g} s from the process "
+                "that begins or ends this shard; a slow disk may be the reason. Waiting.",
+                file=sys.stderr,
+                flush=True,
+            )
+            return
         self._discard(worker)
         reason = f"the decoder gave no frame for {self._stall_seconds:g} s"
         self._waiting.appendleft(_blame(spec, clip, reason))

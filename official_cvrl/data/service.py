@@ -16,6 +16,8 @@ from official_cvrl import errors
 _ADDRESS = re.compile(r"^grpc://[^/:]+:[0-9]+$")
 _GET_WORKERS = "/tensorflow.data.DispatcherService/GetWorkers"
 _PATIENCE_SECONDS = 10
+# One answer may be lost, and a worker that is started again is back within a minute.
+_TRIES = 6
 _END = object()
 _START = "python -m official_cvrl.data_service --role"
 
@@ -68,18 +70,29 @@ def while_answering(batches: Iterable, address: str) -> Iterator:
     signal through. So each batch is waited for in a thread beside.
 
     Raises:
-        UserError: no batch came for a while, and the dispatcher is gone or has no workers.
+        TryAgain: no batch came for a minute, and the dispatcher is gone or has no workers.
     """
     iterator = iter(batches)
     while True:
         coming = futures.Future()
         threading.Thread(target=_fetch, args=(iterator, coming), daemon=True).start()
+        tries = _TRIES
         while not futures.wait([coming], timeout=_PATIENCE_SECONDS).done:
-            refuse_idle(address)
+            tries = _TRIES if _is_busy(address, last=tries == 1) else tries - 1
         batch = coming.result()
         if batch is _END:
             return
         yield batch
+
+
+def _is_busy(address, *, last):
+    try:
+        refuse_idle(address)
+    except errors.UserError as error:
+        if last:
+            raise errors.TryAgain(str(error)) from error
+        return False
+    return True
 
 
 def _fetch(iterator, coming):

@@ -136,9 +136,26 @@ def test_a_service_that_goes_during_training_is_noticed(monkeypatch):
     batches = itertools.chain([1, 2], (released.wait() for _ in range(1)))
     served = service.while_answering(batches, "grpc://localhost:1")
     assert [next(served), next(served)] == [1, 2]
-    with pytest.raises(errors.UserError, match="goes on from its newest checkpoint"):
+    with pytest.raises(errors.TryAgain, match="goes on from its newest checkpoint"):
         next(served)
     released.set()
+
+
+def test_a_service_that_comes_back_is_waited_for(monkeypatch):
+    monkeypatch.setattr(service, "_PATIENCE_SECONDS", 0.01)
+    released, asked = threading.Event(), []
+
+    def refuse_idle(address):
+        asked.append(address)
+        if len(asked) == 4:
+            released.set()
+        if len(asked) != 2:
+            raise errors.UserError("no dispatcher answers")
+
+    monkeypatch.setattr(service, "refuse_idle", refuse_idle)
+    served = service.while_answering((released.wait() for _ in range(1)), "grpc://localhost:1")
+    assert list(served) == [True]
+    assert len(asked) >= 4
 
 
 def test_a_service_without_workers_is_refused(shards):

@@ -1,20 +1,17 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """Tests of tfrecords_tools.beam_engine, on processes of Beam's own and on a cluster of Dask's."""
 
-import errno
-import multiprocessing
 import os
 import shutil
-import signal
 import sys
-import threading
-import time
+from unittest import mock
 
 import pytest
 from dask import distributed
 
 from official_cvrl import errors
-from tfrecords_tools import convert, results
+from tests.tfrecords_tools import crashes
+from tfrecords_tools import beam_engine, convert, results
 
 _BEAMS_PROCESSES = (
     "--direct_num_workers=2",
@@ -61,15 +58,6 @@ def test_a_dask_cluster_writes_the_same_bytes(videos, by_local_engine, tmp_path)
         distributed.default_client().close()  # Beam leaves it open.
 
 
-def _wait_for_reader(pipe):
-    while True:
-        try:
-            return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
-        except OSError as error:
-            assert error.errno == errno.ENXIO
-            time.sleep(0.05)
-
-
 def test_a_crash_costs_one_video_and_a_second_run_does_what_failed(
     videos, by_local_engine, tmp_path
 ):
@@ -78,21 +66,10 @@ def test_a_crash_costs_one_video_and_a_second_run_does_what_failed(
     pipe = tmp_path / "videos" / "run" / "1.mp4"
     pipe.unlink()
     os.mkfifo(pipe)
-
-    def crash():
-        for _ in range(2):
-            end = _wait_for_reader(pipe)
-            for process in multiprocessing.active_children():
-                os.kill(process.pid, signal.SIGSEGV)
-                process.join()
-            os.close(end)
-
-    killer = threading.Thread(target=crash)
-    killer.start()
     output = tmp_path / "out"
     output.mkdir()
-    content = _convert(tmp_path / "videos", output, engine="beam")
-    killer.join()
+    with crashes.at(pipe, times=2):
+        content = _convert(tmp_path / "videos", output, engine="beam")
     told = {one.path: one.reason for one in results.read_report(output, "train")}
     assert told["run/1.mp4"] == "the decoder crashed (SIGSEGV)"
     assert told["run/0.mp4"] == told["jump/0.mp4"] == ""
@@ -115,6 +92,14 @@ def test_a_fault_of_beam_and_one_of_a_worker_are_told_without_a_trace(videos, tm
         _convert(videos, tmp_path, engine="beam")
     assert "\n" not in str(e.value)
     assert not list(tmp_path.glob("*.partial"))
+
+
+def test_a_job_that_was_cancelled_is_no_success(videos, tmp_path, monkeypatch):
+    cancelled = mock.Mock()
+    cancelled.run.return_value.wait_until_finish.return_value = "CANCELLED"
+    monkeypatch.setattr(beam_engine, "_pipeline", lambda specs, flags: cancelled)
+    with pytest.raises(errors.UserError, match="ended as CANCELLED.*\n.*goes on from there"):
+        _convert(videos, tmp_path / "out", engine="beam")
 
 
 def test_without_beam_the_way_out_is_told(videos, tmp_path, monkeypatch):

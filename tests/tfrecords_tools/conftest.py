@@ -9,6 +9,8 @@ import av
 import numpy as np
 import pytest
 
+from tfrecords_tools import convert
+
 _ONE = 1 << 16  # Fixed point of an MP4 display matrix.
 
 
@@ -82,6 +84,16 @@ def class_folders(tmp_path_factory):
     (root / "run" / "notes.txt").write_text("not even by name")
     (root / "run" / ".hidden.mp4").write_bytes(b"")
     return root
+
+
+@pytest.fixture(scope="session")
+def converted(tmp_path_factory, class_folders):
+    """The folder of class_folders' records, and the summary of their conversion."""
+    output = tmp_path_factory.mktemp("records") / "new" / "folder"
+    summary = convert.convert(
+        dataset="folder", videos=class_folders, output=output, workers=2, quiet=True
+    )
+    return output, summary
 
 
 @pytest.fixture(scope="session")

@@ -1,38 +1,15 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """Tests of tfrecords_tools.convert: the command and the function, on real files and processes."""
 
-import errno
 import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 
 import pytest
 import tensorflow as tf
 
 from official_cvrl import errors, manifest, records, regions
-from tfrecords_tools import convert, official_labels, results
-
-
-def _content(folder):
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
-
-
-def _shards(folder):
-    return {name: data for name, data in _content(folder).items() if name.startswith("train-0")}
-
-
-def _convert(videos, output, **arguments):
-    arguments = {"dataset": "folder", "workers": 2, "quiet": True, **arguments}
-    return convert.convert(videos=videos, output=output, **arguments)
-
-
-@pytest.fixture(scope="module")
-def converted(tmp_path_factory, class_folders):
-    output = tmp_path_factory.mktemp("records") / "new" / "folder"
-    return output, _convert(class_folders, output)
+from tests.tfrecords_tools import folders
+from tfrecords_tools import official_labels, results
 
 
 def test_class_folders_become_shards(converted):
@@ -68,7 +45,7 @@ def test_the_manifest_holds_settings_counts_and_checksums(converted):
     assert entry["status"] == {"converted": 8, "failed": 2, "incomplete": 1, "skipped": 1}
     assert entry["num_videos"] == 12
     assert sum(shard["num_examples"] for shard in entry["shards"]) == entry["num_examples"] == 9
-    assert sorted(_content(output)) == sorted(
+    assert sorted(folders.content(output)) == sorted(
         [*(shard["name"] for shard in entry["shards"]), *_OTHER_FILES]
     )
 
@@ -83,47 +60,47 @@ class TestAgain:
 
     def test_nothing_is_done_twice(self, output, class_folders):
         before = {path: path.stat().st_mtime_ns for path in output.glob("*-of-*")}
-        assert _convert(class_folders, output).splits[0].num_kept == 3
+        assert folders.convert(class_folders, output).splits[0].num_kept == 3
         assert before == {path: path.stat().st_mtime_ns for path in output.glob("*-of-*")}
 
     def test_missing_and_cut_shards_are_made_again_to_the_byte(self, output, class_folders):
-        before = _content(output)
+        before = folders.content(output)
         first, second, _ = sorted(output.glob("*-of-*"))
         first.unlink()
         second.write_bytes(second.read_bytes()[:-1])
-        assert _convert(class_folders, output).splits[0].num_kept == 1
-        assert _content(output) == before
+        assert folders.convert(class_folders, output).splits[0].num_kept == 1
+        assert folders.content(output) == before
 
     def test_other_settings_are_refused_with_the_difference(self, output, class_folders):
-        before = _content(output)
+        before = folders.content(output)
         with pytest.raises(errors.UserError, match="quality 90 before and 50 now"):
-            _convert(class_folders, output, quality=50)
-        assert _content(output) == before
+            folders.convert(class_folders, output, quality=50)
+        assert folders.content(output) == before
 
     def test_a_repaired_video_is_taken_in(self, output, class_folders, tmp_path, write_video):
         videos = shutil.copytree(class_folders, tmp_path / "videos")
         write_video(videos / "run" / "empty.mp4", num_frames=5)
-        summary = _convert(videos, output)
+        summary = folders.convert(videos, output)
         assert summary.num_converted == 10
         assert summary.splits[0].num_kept == 2
 
     def test_another_split_must_fit_the_label_map(self, output, tmp_path, write_video):
         write_video(tmp_path / "more" / "run" / "a.mp4")
-        summary = _convert(tmp_path / "more", output, split="test")
+        summary = folders.convert(tmp_path / "more", output, split="test")
         assert summary.label_names == ("jump high", "run")
         assert manifest.list_splits(output) == ("test", "train")
         write_video(tmp_path / "more" / "swim" / "a.mp4")
         with pytest.raises(errors.UserError, match="label map without swim"):
-            _convert(tmp_path / "more", output, split="val")
+            folders.convert(tmp_path / "more", output, split="val")
 
 
 def test_split_folders_and_unlabelled(tmp_path, write_video):
     for count, name in enumerate(("train/a/1", "train/b/2", "test/b/3"), start=3):
         write_video(tmp_path / "videos" / f"{name}.mp4", num_frames=count)
-    summary = _convert(tmp_path / "videos", tmp_path / "out")
+    summary = folders.convert(tmp_path / "videos", tmp_path / "out")
     assert [(one.name, one.num_converted) for one in summary.splits] == [("test", 1), ("train", 2)]
     assert manifest.find_shards(tmp_path / "out", "test").label_names == ("a", "b")
-    flat = _convert(tmp_path / "videos" / "train", tmp_path / "flat", unlabelled=True)
+    flat = folders.convert(tmp_path / "videos" / "train", tmp_path / "flat", unlabelled=True)
     assert flat.label_names == ()
     assert flat.num_converted == 2
 
@@ -132,28 +109,28 @@ def test_duplicates_are_told_and_taken_in_when_replaced(tmp_path, write_video):
     videos, out = tmp_path / "videos", tmp_path / "out"
     for name in ("a", "b"):
         write_video(videos / f"{name}.mp4", num_frames=3)
-    assert _convert(videos, out).num_converted == 1
+    assert folders.convert(videos, out).num_converted == 1
     told = {one.path: (one.status, one.reason) for one in results.read_report(out, "train")}
     assert told == {
         "a.mp4": ("converted", ""),
         "b.mp4": ("skipped", "duplicate content: the same bytes as a.mp4"),
     }
-    assert _convert(videos, out).splits[0].num_kept == 1
+    assert folders.convert(videos, out).splits[0].num_kept == 1
     write_video(videos / "b.mp4", num_frames=5)
-    assert _convert(videos, out).num_converted == 2
+    assert folders.convert(videos, out).num_converted == 2
 
 
 def test_test_fraction(class_folders, tmp_path):
-    summary = _convert(class_folders, tmp_path / "out", test_fraction=0.25)
+    summary = folders.convert(class_folders, tmp_path / "out", test_fraction=0.25)
     counts = {one.name: one.num_converted for one in summary.splits}
     assert counts["train"] + counts["test"] == 9
     assert 2 <= counts["test"] <= 3
 
 
 def test_another_test_fraction_is_refused_by_name(class_folders, tmp_path):
-    _convert(class_folders, tmp_path / "out")
+    folders.convert(class_folders, tmp_path / "out")
     with pytest.raises(errors.UserError, match="test_fraction not given before and 0.25 now"):
-        _convert(class_folders, tmp_path / "out", test_fraction=0.25)
+        folders.convert(class_folders, tmp_path / "out", test_fraction=0.25)
 
 
 def test_a_split_without_any_video_is_not_made(tmp_path, write_video):
@@ -163,7 +140,9 @@ def test_a_split_without_any_video_is_not_made(tmp_path, write_video):
     for later in (False, True):
         if later:
             write_video(tmp_path / "videos" / "b.mp4", num_frames=3)
-        summary = _convert(tmp_path / "videos", tmp_path / "out", dataset="csv", annotations=table)
+        summary = folders.convert(
+            tmp_path / "videos", tmp_path / "out", dataset="csv", annotations=table
+        )
         splits = ("test", "train") if later else ("train",)
         assert manifest.list_splits(tmp_path / "out") == splits
         assert tuple(manifest.read_manifest(tmp_path / "out")["splits"]) == splits
@@ -177,7 +156,9 @@ def test_csv_with_times(tmp_path, write_video):
         "path,start,end,label\na.mp4,0,1,x\na.mp4,1,2,y\nb.mp4,,,x\n"
     )
     table = tmp_path / "list.csv"
-    summary = _convert(tmp_path / "videos", tmp_path / "out", dataset="csv", annotations=table)
+    summary = folders.convert(
+        tmp_path / "videos", tmp_path / "out", dataset="csv", annotations=table
+    )
     told = {one.example_id: one for one in results.read_report(tmp_path / "out", "train")}
     assert summary.num_converted == 2
     assert told["a.mp4@1-2"].num_frames == 10
@@ -193,7 +174,7 @@ def test_ucf101(tmp_path, write_video):
     for group in ("g08", "g01"):
         write_video(tmp_path / "videos" / "Bowling" / f"v_Bowling_{group}_c01.avi")
     out = tmp_path / "out"
-    summary = _convert(tmp_path / "videos", out, dataset="ucf101", annotations=lists)
+    summary = folders.convert(tmp_path / "videos", out, dataset="ucf101", annotations=lists)
     assert summary.label_names == ("Archery", "Bowling")
     assert {one.name: one.num_converted for one in summary.splits} == {"train": 1, "test": 1}
 
@@ -208,7 +189,7 @@ def test_kinetics_takes_in_what_arrives_later(tmp_path, write_video):
         "x,a,3,5,val\nx,b,3,5,val\ny,c,3,5,val\ny,d,5,3,val\n"
     )
     arguments = {"dataset": "kinetics", "annotations": table}
-    summary = _convert(videos, out, **arguments)
+    summary = folders.convert(videos, out, **arguments)
     told = {one.path: one for one in results.read_report(out, "val")}
     assert summary.label_names == ("x", "y")
     assert {path: (one.example_id, one.num_frames) for path, one in told.items()} == {
@@ -220,9 +201,9 @@ def test_kinetics_takes_in_what_arrives_later(tmp_path, write_video):
     assert told["y/c_000003_000005"].reason == "no such file"
     assert told["d"].reason == "time_end 3 is not after time_start 5"
     write_video(videos / "c.mp4", num_frames=20, rate=10)
-    assert _convert(videos, out, **arguments).num_converted == 3
+    assert folders.convert(videos, out, **arguments).num_converted == 3
     with pytest.raises(errors.UserError, match="label map without abseiling"):
-        _convert(videos, out, **arguments, version="400")
+        folders.convert(videos, out, **arguments, version="400")
 
 
 def test_hmdb51(tmp_path, write_video):
@@ -233,7 +214,7 @@ def test_hmdb51(tmp_path, write_video):
     for label in ("wave", "chew"):
         write_video(tmp_path / "videos" / label / f"{label}.avi")
     out = tmp_path / "out"
-    summary = _convert(tmp_path / "videos", out, dataset="hmdb51", annotations=lists, fold=2)
+    summary = folders.convert(tmp_path / "videos", out, dataset="hmdb51", annotations=lists, fold=2)
     assert {one.name: one.num_converted for one in summary.splits} == {"train": 1, "test": 1}
     assert sum(len(one.faults) for one in summary.splits) == 49
     assert manifest.read_manifest(out)["splits"]["train"]["settings"]["fold"] == 2
@@ -263,7 +244,7 @@ class TestAva:
     def test_boxes_make_the_round_trip(self, tmp_path, arguments, write_video):
         videos, out = tmp_path / "videos", tmp_path / "out"
         write_video(videos / "film.mp4", num_frames=35, rate=10)
-        assert _convert(videos, out, **arguments).num_converted == 1
+        assert folders.convert(videos, out, **arguments).num_converted == 1
         told = {(one.status, one.path): one.reason for one in results.read_report(out, "val")}
         assert told.pop(("converted", "film.mp4")) == ""
         assert "beyond the end (3.5 s)" in told.pop(("failed", "film.mp4"))
@@ -293,22 +274,22 @@ class TestAva:
     def test_other_boxes_into_the_same_folder_are_refused(self, tmp_path, arguments, write_video):
         videos, out = tmp_path / "videos", tmp_path / "out"
         write_video(videos / "film.mp4", num_frames=35, rate=10)
-        _convert(videos, out, **arguments)
-        assert _convert(videos, out, **arguments).splits[0].num_kept == 1
+        folders.convert(videos, out, **arguments)
+        assert folders.convert(videos, out, **arguments).splits[0].num_kept == 1
         (tmp_path / "boxes.csv").write_text("film,0902,0.0,0.0,0.5,0.75,,0.5\n")
         with pytest.raises(errors.UserError, match="other videos or other labels"):
-            _convert(videos, out, **arguments)
+            folders.convert(videos, out, **arguments)
         with pytest.raises(errors.UserError, match="clip_seconds 3.0 before and 2.0 now"):
-            _convert(videos, out, **arguments, clip_seconds=2.0)
+            folders.convert(videos, out, **arguments, clip_seconds=2.0)
 
     def test_small_frames_are_refused(self, tmp_path, arguments):
         arguments["short_side"] = 255
         with pytest.raises(errors.UserError, match="--short_side=255: persons in AVA are small"):
-            _convert(tmp_path, tmp_path / "out", **arguments)
+            folders.convert(tmp_path, tmp_path / "out", **arguments)
 
 
 def test_subset(class_folders, tmp_path):
-    _convert(class_folders, tmp_path / "out", subset=0.25, subset_seed=3)
+    folders.convert(class_folders, tmp_path / "out", subset=0.25, subset_seed=3)
     told = [one for one in results.read_report(tmp_path / "out", "train") if one.shard]
     assert sorted(one.labels for one in told) == ["jump high", "run", "run"]
     settings = manifest.read_manifest(tmp_path / "out")["splits"]["train"]["settings"]
@@ -341,16 +322,20 @@ def test_subset(class_folders, tmp_path):
 )
 def test_mistakes_are_named_before_anything_is_written(class_folders, tmp_path, arguments, words):
     with pytest.raises(errors.UserError, match=words):
-        _convert(class_folders, tmp_path / "out", **arguments)
+        folders.convert(class_folders, tmp_path / "out", **arguments)
     assert not (tmp_path / "out").exists()
 
 
 def test_output_among_the_videos_or_impossible(class_folders, tmp_path):
     with pytest.raises(errors.UserError, match="would be taken for videos"):
-        _convert(class_folders, class_folders / "records")
+        folders.convert(class_folders, class_folders / "records")
+    tf.io.gfile.makedirs("ram://lies/run")
+    tf.io.gfile.GFile("ram://lies/run/a.mp4", "w").write("words")
+    with pytest.raises(errors.UserError, match="would be taken for videos"):
+        folders.convert("ram://lies", "ram://lies/among")
     (tmp_path / "file").write_text("")
     with pytest.raises(errors.UserError, match="file: cannot be written"):
-        _convert(class_folders, tmp_path / "file")
+        folders.convert(class_folders, tmp_path / "file")
 
 
 def test_nothing_converted_leaves_only_the_report(tmp_path):
@@ -358,138 +343,5 @@ def test_nothing_converted_leaves_only_the_report(tmp_path):
     (tmp_path / "videos" / "a.mp4").write_text("words")
     (tmp_path / "videos" / "b.txt").write_text("words")
     with pytest.raises(errors.UserError, match=r"none of the 2 videos .*a.mp4: unreadable"):
-        _convert(tmp_path / "videos", tmp_path / "out")
+        folders.convert(tmp_path / "videos", tmp_path / "out")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["train-videos.csv"]
-
-
-class TestCommand:
-    def test_exit_codes_and_streams(self, class_folders, tmp_path, capsys):
-        arguments = [f"--videos={class_folders}", f"--output={tmp_path / 'out'}", "--quiet"]
-        assert convert.main(["--dataset=folder", *arguments]) == 0
-        out, err = capsys.readouterr()
-        assert "9 videos" in out
-        assert err == ""
-        assert convert.main(["--dataset=folder", *arguments, "--quality=500"]) == 2
-        out, err = capsys.readouterr()
-        assert out == ""
-        assert err == "error: --quality=500 is out of range.\n"
-
-    def test_full_disk(self, class_folders, tmp_path, capsys):
-        (tmp_path / ".train-00001-of-00003.partial").symlink_to("/dev/full")
-        arguments = [f"--videos={class_folders}", f"--output={tmp_path}", "--quiet", "--workers=1"]
-        assert convert.main(["--dataset=folder", *arguments]) == 2
-        assert "No space left" in capsys.readouterr().err
-        assert not list(tmp_path.glob("*.partial"))
-        assert convert.main(["--dataset=folder", *arguments]) == 0
-        assert "1 kept from before" in capsys.readouterr().out
-
-    @pytest.mark.parametrize(
-        "name",
-        [
-            ".conversion/.train.settings.json.partial",
-            ".conversion/.train-00001-of-00003.json.partial",
-            ".train-videos.csv.partial",
-            ".labels.txt.partial",
-            ".manifest.json.partial",
-        ],
-    )
-    def test_full_disk_at_any_file(self, class_folders, converted, tmp_path, capsys, name):
-        (tmp_path / ".conversion").mkdir()
-        (tmp_path / name).symlink_to("/dev/full")
-        arguments = [f"--videos={class_folders}", f"--output={tmp_path}", "--quiet", "--workers=1"]
-        assert convert.main(["--dataset=folder", *arguments]) == 2
-        out, err = capsys.readouterr()
-        assert (out, err.count("\n")) == ("", 1)
-        assert str(tmp_path) in err
-        assert "No space left" in err
-        (tmp_path / name).unlink(missing_ok=True)
-        assert convert.main(["--dataset=folder", *arguments]) == 0
-        assert _content(tmp_path) == _content(converted[0])
-
-    def test_a_folder_that_cannot_be_written(self, class_folders, capsys):
-        # Not even root makes files in there.
-        arguments = [f"--videos={class_folders}", "--output=/sys/kernel", "--quiet"]
-        assert convert.main(["--dataset=folder", *arguments]) == 2
-        out, err = capsys.readouterr()
-        assert (out, err.count("\n")) == ("", 1)
-        assert err.startswith("error: --output=/sys/kernel: cannot be written: ")
-
-    def test_what_follows_two_dashes_is_for_beam(self, capsys):
-        arguments = ["--dataset=folder", "--videos=a", "--output=b", "--", "--runner=X", "--y=1"]
-        assert convert.main(arguments) == 2
-        assert "--runner=X --y=1: what stands behind --" in capsys.readouterr().err
-
-    def test_unknown_options_are_refused(self, capsys):
-        with pytest.raises(SystemExit) as stopped:
-            convert.main(["--dataset=folder", "--videos=a", "--output=b", "--shrt_side=3"])
-        assert stopped.value.code == 2
-        assert "--shrt_side=3" in capsys.readouterr().err
-
-
-class TestStopped:
-    """Stops the command for certain in the middle: it waits for a named pipe."""
-
-    @pytest.fixture
-    def videos(self, tmp_path, class_folders):
-        videos = shutil.copytree(class_folders, tmp_path / "videos")
-        os.rename(videos / "run" / "2.mp4", tmp_path / "2.mp4")
-        os.mkfifo(videos / "run" / "2.mp4")
-        return videos
-
-    def _stop(self, videos, output, how):
-        command = [sys.executable, "-m", "tfrecords_tools.convert", "--dataset=folder"]
-        command += [f"--videos={videos}", f"--output={output}", "--workers=2"]
-        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-        # Held open until the end, or the reader would see the end of the file.
-        writer = self._wait_for_reader(videos / "run" / "2.mp4", process)
-        process.send_signal(how)
-        _, told = process.communicate(timeout=60)
-        os.close(writer)
-        return process.returncode, told
-
-    def _wait_for_reader(self, pipe, process):
-        while True:
-            assert process.poll() is None
-            try:
-                return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
-            except OSError as error:
-                assert error.errno == errno.ENXIO
-                time.sleep(0.05)
-
-    @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-    def test_the_same_command_goes_on_to_the_same_bytes(
-        self, videos, tmp_path, class_folders, converted, how
-    ):
-        output = tmp_path / "out"
-        code, told = self._stop(videos, output, how)
-        if how == signal.SIGINT:
-            assert code == 130
-            assert told == "stopped; the same command goes on where it was.\n"
-            assert not list(output.glob(".*.partial"))
-        for name in _shards(output):
-            assert (output / name).read_bytes() == (converted[0] / name).read_bytes()
-        assert not (output / "manifest.json").exists()
-        with pytest.raises(errors.UserError):
-            manifest.find_shards(output, "train")
-        os.remove(videos / "run" / "2.mp4")
-        os.rename(tmp_path / "2.mp4", videos / "run" / "2.mp4")
-        _convert(videos, output)
-        assert _content(output) == _content(converted[0])
-        assert not list(output.glob(".*"))
-
-    def test_killed_at_one_moment_after_the_other(self, tmp_path, class_folders, converted):
-        """Each run goes on where the one before was killed: once for each kind of file it makes."""
-        output = tmp_path / "out"
-        command = [sys.executable, "-m", "tfrecords_tools.convert", "--dataset=folder"]
-        command += [f"--videos={class_folders}", f"--output={output}", "--workers=1"]
-        killed = 0
-        for moment in (".train-0*.partial", ".conversion/train-0*", "train-videos.csv", "labels.*"):
-            with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
-                while not any(output.glob(moment)) and process.poll() is None:
-                    time.sleep(0.0005)
-                process.kill()
-            killed += process.returncode == -signal.SIGKILL
-        assert killed >= 3  # The last may be too quick to be caught.
-        _convert(class_folders, output)
-        assert _content(output) == _content(converted[0])
-        assert not list(output.glob(".*"))

@@ -2,16 +2,15 @@
 """Tests of tfrecords_tools.engines; a named pipe stands for a file on which a decoder hangs."""
 
 import dataclasses
-import errno
 import multiprocessing
 import os
-import signal
 import threading
 import time
 
 import pytest
 
 from official_cvrl import errors
+from tests.tfrecords_tools import crashes
 from tfrecords_tools import annotations, engines, plan, shards, video
 
 
@@ -42,15 +41,6 @@ def _content(output):
     return {path.name: path.read_bytes() for path in output.iterdir() if path.is_file()}
 
 
-def _wait_for_reader(pipe):
-    while True:
-        try:
-            return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
-        except OSError as error:
-            assert error.errno == errno.ENXIO
-            time.sleep(0.05)
-
-
 def test_processes_write_what_one_call_writes(tmp_path, output, videos):
     specs = [_spec(output, videos[n : n + 1], index=n, count=4) for n in range(4)]
     done = []
@@ -75,22 +65,28 @@ def test_a_hanging_decoder_is_given_up(tmp_path, output, videos):
 def test_a_crashing_decoder_costs_one_video(tmp_path, output, videos):
     pipe = tmp_path / "crash.mp4"
     os.mkfifo(pipe)
-
-    def crash():
-        for _ in range(2):
-            end = _wait_for_reader(pipe)
-            for process in multiprocessing.active_children():
-                os.kill(process.pid, signal.SIGSEGV)
-                process.join()
-            os.close(end)
-
-    killer = threading.Thread(target=crash)
-    killer.start()
     spec = _spec(output, [videos[0], pipe, videos[1]])
-    (result,) = engines.run_local([spec], workers=1)
-    killer.join()
+    with crashes.at(pipe, times=2):
+        (result,) = engines.run_local([spec], workers=1)
     assert [one.status for one in result.videos] == ["converted", "failed", "converted"]
     assert result.videos[1].reason == "the decoder crashed (SIGSEGV)"
+
+
+def test_a_worker_that_waits_for_its_disk_is_told_of(output, videos, capfd):
+    spec = _spec(output, videos[:1])
+    partial = output / f".{spec.name}.partial"
+    os.mkfifo(partial)  # Opening it for writing waits for a reader.
+
+    def crash_once_told():
+        while "nothing heard for 0.2 s" not in capfd.readouterr().err:
+            time.sleep(0.05)
+        crashes.crash_workers()  # Which also removes what it had begun.
+
+    killer = threading.Thread(target=crash_once_told)
+    killer.start()
+    (result,) = engines.run_local([spec], workers=1, stall_seconds=0.2)
+    killer.join()
+    assert [one.status for one in result.videos] == ["converted"]
 
 
 def test_a_full_disk_is_one_message_and_leaves_nothing(output, videos):
