@@ -129,7 +129,10 @@ def _listening(cluster: Cluster) -> Iterator[None]:
     both = socket.has_dualstack_ipv6()
     family = socket.AF_INET6 if both else socket.AF_INET
     try:
-        server = socket.create_server(("", port), family=family, dualstack_ipv6=both)
+        # Nobody is answered but by the system, so all the others have to fit in its queue.
+        server = socket.create_server(
+            ("", port), family=family, dualstack_ipv6=both, backlog=len(cluster.addresses)
+        )
     except OSError as error:
         raise errors.UserError(
             f"TF_CONFIG: {cluster.own_name}, which this process is, cannot listen on port {port}: "

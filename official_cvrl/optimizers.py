@@ -98,14 +98,21 @@ def lars(*, learning_rate: float | Schedule, momentum: float = 0.9, weight_decay
     )
 
 
-def for_precision(optimizer):
-    """Returns the optimizer as the precision of the process needs it.
+def prepare(optimizer, variables: Sequence[tf.Variable]):
+    """Returns the optimizer as the precision of the process needs it, with its slots made.
 
-    Under "mixed_float16" it is wrapped: the loss is scaled so that small gradients survive.
+    Under "mixed_float16" it is wrapped: the loss is scaled so that small gradients survive. Without
+    the slots the first step would make them, and TensorFlow trace it twice for that.
+
+    Args:
+        optimizer: a legacy Keras optimizer.
+        variables: what it will update.
     """
-    if tf.keras.mixed_precision.global_policy().name != "mixed_float16":
-        return optimizer
-    return tf.keras.mixed_precision.LossScaleOptimizer(optimizer)
+    if tf.keras.mixed_precision.global_policy().name == "mixed_float16":
+        optimizer = tf.keras.mixed_precision.LossScaleOptimizer(optimizer)
+    # Keras makes them in `apply_gradients`, and has no public name for it alone.
+    optimizer._create_all_weights(variables)
+    return optimizer
 
 
 def minimize(

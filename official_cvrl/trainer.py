@@ -114,6 +114,7 @@ class Trainer:
         }
         # Tasks are plain TensorFlow; rewriting them as AutoGraph does takes ten seconds.
         self._train_step = tf.function(self._mean_outputs, autograph=False)
+        self._preview = tf.function(task.preview, autograph=False)
 
     def restore(self) -> int:
         """Loads the newest checkpoint of the folder that is whole, if any; returns the step.
@@ -230,7 +231,7 @@ class Trainer:
             lambda value: self._strategy.experimental_local_results(value)[0], batch
         )
         with self._summaries["train"].summary_writer().as_default(step=0):
-            for name, pictures in self._task.preview(local).items():
+            for name, pictures in self._preview(local).items():
                 tf.summary.image(name, pictures, max_outputs=len(pictures))
 
 

@@ -71,6 +71,25 @@ class UpdateTest(tf.test.TestCase, parameterized.TestCase):
         scaled = tf.keras.mixed_precision.LossScaleOptimizer(optimizers.sgd(learning_rate=0.1))
         self.assertAllClose(self._steps(scaled), 1.44)
 
+    @parameterized.parameters("float32", "mixed_float16")
+    def test_a_step_is_traced_once(self, policy):
+        tf.keras.mixed_precision.set_global_policy(policy)
+        self.addCleanup(tf.keras.mixed_precision.set_global_policy, "float32")
+        weight, traces = tf.Variable([2.0]), []
+        optimizer = optimizers.prepare(optimizers.sgd(learning_rate=0.1), [weight])
+
+        @tf.function
+        def step():
+            traces.append("trace")
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_sum(tf.square(weight)) / 2
+            optimizers.minimize(optimizer, tape, loss, [weight])
+
+        step()
+        step()
+        self.assertLen(traces, 1)
+        self.assertAllClose(weight, [1.44])
+
     def test_lars_adapts_kernels_but_not_biases(self):
         optimizer = optimizers.lars(learning_rate=1.0, momentum=0.0)
         kernel = tf.Variable([2.0], name="dense/kernel")

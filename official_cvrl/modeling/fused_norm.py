@@ -31,7 +31,7 @@ def normalize_over_replicas(
     formula would keep several float32 copies of the frames, and read each.
 
     Args:
-        frames: this replica's; replicas may hold different numbers of them.
+        frames: this replica's, at least one; replicas may hold different numbers of them.
         gamma: scale.
         beta: offset.
         epsilon: added to the variance.

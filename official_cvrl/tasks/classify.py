@@ -49,8 +49,8 @@ class Classification:
         self.clips_per_step = feed.global_batch_size
         self.backbone, self.classifier = backbone(), classifier(num_classes=feed.num_classes)
         self.classifier.build([None, self.backbone.embedding_dim])
-        self.optimizer = optimizers.for_precision(optimizer())
         self._frozen, self._decay = frozen, decay
+        self.optimizer = optimizers.prepare(optimizer(), self._trained_variables())
         self._max_clips_per_pass = max_clips_per_pass
         self._test = views.Collector(self._probabilities, strategy=strategy)
         self._probe = views.KnnProbe(

@@ -50,7 +50,7 @@ class Detection:
         self.clips_per_step = feed.global_batch_size
         self.backbone, self.action_head = backbone(), action_head(num_classes=feed.num_classes)
         self.action_head.build([None, self.backbone.embedding_dim])
-        self.optimizer = optimizers.for_precision(optimizer())
+        self.optimizer = optimizers.prepare(optimizer(), self._trained_variables())
         self._classes = list(tested_classes) or list(range(feed.num_classes))
         self._predictions = predictions
         self._test = views.Collector(

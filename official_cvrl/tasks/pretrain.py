@@ -57,7 +57,7 @@ class Pretraining:
         self.clips_per_step = 2 * feed.global_batch_size
         self.backbone, self.projection_head = backbone(), projection_head()
         self.projection_head.build([None, self.backbone.embedding_dim])
-        self.optimizer = optimizers.for_precision(optimizer())
+        self.optimizer = optimizers.prepare(optimizer(), self._trained_variables())
         self._augmentation = augmentation
         self._temperature, self._symmetric, self._decay = temperature, symmetric, decay
         self._chunk_size = chunk_size
