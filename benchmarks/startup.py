@@ -48,11 +48,11 @@ def _seconds():
         start = time.perf_counter()
         command = [sys.executable, *_COMMAND, f"--model_dir={folder}/run", "--mode=train"]
         with subprocess.Popen(
-            command, cwd=turns.ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            command, cwd=turns.ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         ) as run:
             told = [time.perf_counter() for line in run.stdout if " 1/1 steps" in line]
-        if run.returncode:
-            raise RuntimeError(f"{' '.join(command)} ended with {run.returncode}")
+        if run.returncode or not told:
+            raise RuntimeError(f"{' '.join(command)} ended with {run.returncode} and no step")
         return told[0] - start, time.perf_counter() - start
 
 
