@@ -12,8 +12,27 @@ SHELL := /bin/bash
 unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON ?= python3
-BIN := .venv/bin
+# What is installed: a lock file, made out of ranges, into an environment of its own.
+STACK ?= default
+ifeq ($(STACK),default)
+  TENSORFLOW := 2.20
+  PYTHONS := 3.10 3.11 3.12 3.13
+  VENV := .venv
+  LOCK := requirements-lock.txt
+  RANGES := requirements.txt requirements-beam.txt requirements-dev.txt
+else ifeq ($(STACK),tf215)
+  TENSORFLOW := 2.15
+  PYTHONS := 3.10 3.11
+  VENV := .venv-tf215
+  LOCK := requirements-tf215-lock.txt
+  RANGES := requirements-tf215.txt requirements-beam.txt requirements-dev.txt requirements-tf215-dev.txt
+else
+  $(error STACK is 'default' or 'tf215', not '$(STACK)')
+endif
+AS_ASKED := $(if $(filter default,$(STACK)),, STACK=$(STACK))
+BIN := $(VENV)/bin
 RUN := $(BIN)/python
+RANGE := $(firstword $(PYTHONS)) to $(lastword $(PYTHONS))
 
 help:
 	echo 'make demo    the whole way on embedded data: videos to report page, in demo/'
@@ -41,40 +60,38 @@ bench: environment
 
 lock: environment
 	$(BIN)/pip install -qq uv
-	UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile --quiet --upgrade --universal \
-	    --python-version 3.10 --no-emit-index-url requirements.txt requirements-beam.txt \
-	    requirements-dev.txt \
-	    --output-file requirements-lock.txt
-	echo "requirements-lock.txt is new; 'make test' installs and tries it."
+	UV_CUSTOM_COMPILE_COMMAND='make lock$(AS_ASKED)' $(BIN)/uv pip compile --quiet --upgrade \
+	    --universal --python-version 3.10 --no-emit-index-url $(RANGES) --output-file $(LOCK)
+	echo "$(LOCK) is new; 'make test$(AS_ASKED)' installs and tries it."
 
 # Up to date means: made from the same lock file, by content, and with the Python asked for, if any.
 environment:
-	if [ '$(origin PYTHON)' = file ] && cmp --quiet requirements-lock.txt .venv/installed; then exit 0; fi
+	if [ '$(origin PYTHON)' = file ] && cmp --quiet $(LOCK) $(VENV)/installed; then exit 0; fi
 	version=$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])') || {
-	  echo "make: no Python at '$(PYTHON)'; install Python 3.10 to 3.13, or: make PYTHON=/path/to/python3" >&2
+	  echo "make: no Python at '$(PYTHON)'; install Python $(RANGE), or: make PYTHON=/path/to/python3" >&2
 	  exit 2
 	}
-	case $$version in
-	  3.10|3.11|3.12|3.13) ;;
-	  *) echo "make: '$(PYTHON)' is Python $$version; TensorFlow 2.20 needs 3.10 to 3.13: make PYTHON=/path/to/python3.12" >&2
+	case ' $(PYTHONS) ' in
+	  *" $$version "*) ;;
+	  *) echo "make: '$(PYTHON)' is Python $$version; TensorFlow $(TENSORFLOW) needs $(RANGE): make PYTHON=/path/to/python3.11$(AS_ASKED)" >&2
 	     exit 2 ;;
 	esac
-	if [ -x .venv/bin/python$$version ] && cmp --quiet requirements-lock.txt .venv/installed; then exit 0; fi
-	echo "Making .venv with Python $$version: 150 packages, 3.2 GB, some minutes the first time …"
-	rm -rf .venv
-	$(PYTHON) -m venv .venv || {
+	if [ -x $(BIN)/python$$version ] && cmp --quiet $(LOCK) $(VENV)/installed; then exit 0; fi
+	echo "Making $(VENV) with Python $$version: 150 packages, 3.2 GB, some minutes the first time …"
+	rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV) || {
 	  echo "make: '$(PYTHON)' cannot make environments; on Debian or Ubuntu: apt install python3-venv" >&2
 	  exit 2
 	}
 	export PIP_DISABLE_PIP_VERSION_CHECK=1
 	$(BIN)/pip install -qq --upgrade 'pip>=24'
-	$(BIN)/pip install -qq --no-compile --requirement requirements-lock.txt || {
+	$(BIN)/pip install -qq --no-compile --requirement $(LOCK) || {
 	  echo "make: the packages could not be installed (see above); is a package index reachable?" >&2
 	  exit 2
 	}
-	cp requirements-lock.txt .venv/installed
-	echo "Made .venv in $$SECONDS s."
+	cp $(LOCK) $(VENV)/installed
+	echo "Made $(VENV) in $$SECONDS s."
 
 clean:
-	rm -rf .venv .pytest_cache .ruff_cache demo
+	rm -rf .venv .venv-tf215 .pytest_cache .ruff_cache demo
 	find . -name __pycache__ -prune -exec rm -rf {} +
