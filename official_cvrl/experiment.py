@@ -136,11 +136,14 @@ def _nothing_to_evaluate(model_dir):
 
 def _refuse_unwritable(model_dir):
     """Looks without making the folder: what is refused later leaves nothing behind."""
+    if filesystems.scheme(model_dir):
+        filesystems.openable_path(model_dir)  # Refuses what cannot be opened.
+        return
     place = os.path.abspath(model_dir)
     while not os.path.exists(place):
         place = os.path.dirname(place)
     writable = os.path.isdir(place) and os.access(place, os.W_OK)
-    if not filesystems.scheme(model_dir) and not writable:
+    if not writable:
         raise errors.UserError(
             f"The run's folder {model_dir!r} cannot be written. Give another --model_dir."
         )

@@ -13,9 +13,10 @@ from typing import BinaryIO
 from etils import epath
 from etils.epath import backend, gpath
 
-from official_cvrl import errors
+from official_cvrl import errors, stack
 
 _KNOWN_TO_EPATH = ("gs", "s3", "az")
+_OF_TENSORFLOW_IO = ("s3", "az", "hdfs", "viewfs", "har", "oss", "http", "https")
 _SCHEME = re.compile(r"^([a-zA-Z][a-zA-Z0-9+.-]*)://")
 
 
@@ -62,10 +63,11 @@ def openable_path(path: str | os.PathLike[str]) -> epath.Path:
       UserError: when this installation has no file system for the scheme.
     """
     name = scheme(path)
-    if name and name not in _registered_schemes():
+    if name and not _is_registered(name):
+        plugin = stack.where_to_find("tensorflow_io") if name in _OF_TENSORFLOW_IO else ""
         raise errors.UserError(
-            f"{os.fspath(path)}: this installation cannot open {name}:// paths; copy the data to a "
-            "local folder or to gs://."
+            f"{os.fspath(path)}: this installation cannot open {name}:// paths. Copy the data to a "
+            f"local folder or to gs://, or mount it as a folder.{plugin}"
         )
     if name and name not in (*_KNOWN_TO_EPATH, "file"):
         return _TensorFlowPath(os.fspath(path))
@@ -115,13 +117,10 @@ def walk(path: str | os.PathLike[str]) -> Iterator[tuple[str, list[str], list[st
         yield os.fspath(folder), folders, names
 
 
-def _registered_schemes() -> list[str]:
+def _is_registered(name):
     # TensorFlow takes seconds to import, and local paths never need it.
     import tensorflow as tf
 
-    with_plugins = tf.io.gfile.get_registered_schemes()
-    try:
-        import tensorflow_io  # noqa: F401  (importing it registers s3, az and hdfs)
-    except ImportError:
-        return with_plugins
-    return tf.io.gfile.get_registered_schemes()
+    if name in tf.io.gfile.get_registered_schemes():
+        return True
+    return stack.register_filesystems() and name in tf.io.gfile.get_registered_schemes()

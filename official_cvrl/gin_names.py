@@ -17,7 +17,7 @@ from typing import Any
 from gin import config as gin_config
 from gin import config_parser
 
-from official_cvrl import errors
+from official_cvrl import errors, stack
 
 _DYNAMIC = "__gin__.dynamic_registration"
 
@@ -101,8 +101,9 @@ def check_import(statement: config_parser.ImportStatement) -> None:
         importlib.import_module(module)
     except ModuleNotFoundError as error:
         if not error.name or not f"{module}.".startswith(f"{error.name}."):
-            raise errors.UserError(f"{module} cannot be imported: {error}") from error
-        near = nearest(error.name, _siblings(error.name))
+            found = stack.where_to_find(module)
+            raise errors.UserError(f"{module} cannot be imported: {error}.{found}") from error
+        near = stack.where_to_find(module) or nearest(error.name, _siblings(error.name))
         raise errors.UserError(f"there is no module '{error.name}'.{near}") from None
 
 

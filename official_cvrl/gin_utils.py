@@ -25,7 +25,7 @@ import tensorflow as tf
 from gin import config as gin_config
 from gin import config_parser
 
-from official_cvrl import errors, gin_names, gin_reach
+from official_cvrl import errors, filesystems, gin_names, gin_reach
 
 CONFIGS_DIR = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "configs")
 CONFIG_FILE = "config.gin"
@@ -63,6 +63,7 @@ def find_gin_file(name: str) -> str:
 
 
 def _find(name: str, *, folders: Sequence[str]) -> str:
+    filesystems.openable_path(name)  # Refuses what cannot be opened.
     for folder in dict.fromkeys(folders):
         path = os.path.join(folder, name)
         if tf.io.gfile.exists(path) and not tf.io.gfile.isdir(path):

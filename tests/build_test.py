@@ -27,8 +27,8 @@ _PACKAGES = {
     "orbit": "tf_models_official",
     "tensorflow_serving": "tensorflow_serving_api",
 }
-# Used where it happens to be installed; in no requirements file.
-_OPTIONAL = {"tensorflow_io"}
+# Of the second stack alone, and of its tests; Bazel knows the default one.
+_SECOND_STACK = {"tensorflow_io", "tensorflow_addons", "boto3", "moto"}
 # Needed without an import: tensorflow.keras is tf_keras once official_cvrl has chosen it.
 _WITHOUT_IMPORT = {
     "official_cvrl/__init__.py": {"@pypi//tf_keras"},
@@ -136,7 +136,7 @@ def _deps(path):
         root = name.partition(".")[0]
         if name.endswith(".py"):
             labels.add(_label(name, seen_from=folder))
-        elif root not in sys.stdlib_module_names and root not in _OPTIONAL:
+        elif root not in sys.stdlib_module_names and root not in _SECOND_STACK:
             labels.add(f"@pypi//{_PACKAGES.get(root, root)}")
     return frozenset(labels)
 

@@ -46,6 +46,7 @@ _ROOMS = [
     "official_cvrl.filesystems",
     "official_cvrl.outputs",
     "official_cvrl.commands",
+    "official_cvrl.stack",
     "official_cvrl.errors",
     "official_cvrl",
 ]
