@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .ONESHELL:
 .SILENT:
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench lock clean environment
+.PHONY: help demo test test-fast test-matrix test-stacks lint bench lock clean environment
 
 # Where it is set, every process compiles TensorFlow's sources anew, for ten seconds.
 unexport PYTHONDONTWRITEBYTECODE
@@ -32,6 +32,7 @@ endif
 AS_ASKED := $(if $(filter default,$(STACK)),, STACK=$(STACK))
 BIN := $(VENV)/bin
 RUN := $(BIN)/python
+PARALLEL := --numprocesses=logical --maxprocesses=4 --dist=loadfile
 RANGE := $(firstword $(PYTHONS)) to $(lastword $(PYTHONS))
 
 help:
@@ -40,16 +41,33 @@ help:
 	echo 'make lint    ruff check and format'
 	echo 'make bench   the study of docs/results.md on embedded data; about an hour'
 	echo 'make lock    requirements-lock.txt anew, out of requirements.txt, -beam.txt and -dev.txt'
-	echo 'make clean   removes .venv, caches and demo/; runs/ stays'
+	echo 'make clean   removes .venv, .venv-*, caches and demo/; runs/ stays'
+	echo
+	echo 'make test-fast     without the slow ones'
+	echo 'make test-matrix   test-fast with every Python on both stacks; half an hour'
+	echo 'make test-stacks   checkpoints and SavedModels from one stack to the other'
 	echo
 	echo 'Each makes .venv from requirements-lock.txt first, unless it is there and up to date.'
 	echo 'PYTHON=/path/to/python3.12 chooses the Python: 3.10 to 3.13.'
+	echo 'STACK=tf215 chooses the second stack: .venv-tf215 from requirements-tf215-lock.txt, with'
+	echo 'TensorFlow 2.15, tensorflow-addons and tensorflow-io, on Python 3.10 or 3.11.'
 
 demo: environment
 	$(RUN) -m official_cvrl.demo --output=demo
 
 test: environment
-	$(RUN) -m pytest $(or $(PYTEST),--numprocesses=logical --maxprocesses=4 --dist=loadfile)
+	$(RUN) -m pytest $(or $(PYTEST),$(PARALLEL))
+
+test-fast: environment
+	$(RUN) -m pytest $(PARALLEL) -m 'not slow'
+
+test-matrix:
+	.ci/matrix
+
+test-stacks:
+	$(MAKE) --no-print-directory environment
+	$(MAKE) --no-print-directory environment STACK=tf215
+	.ci/stacks
 
 lint: environment
 	$(BIN)/ruff check .
@@ -93,5 +111,5 @@ environment:
 	echo "Made $(VENV) in $$SECONDS s."
 
 clean:
-	rm -rf .venv .venv-tf215 .pytest_cache .ruff_cache demo
+	rm -rf .venv .venv-* .pytest_cache .ruff_cache demo
 	find . -name __pycache__ -prune -exec rm -rf {} +

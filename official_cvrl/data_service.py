@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from official_cvrl import commands, errors
+from official_cvrl import commands, errors, stack
 from official_cvrl.data import service
 
 _DESCRIPTION = """\
@@ -82,6 +82,7 @@ def run_worker(*, dispatcher: str, host: str, port: int) -> None:
         UserError: no dispatcher answers, or the port is taken.
     """
     service.refuse_absent(dispatcher)
+    stack.register_filesystems()  # The graphs that come here name paths of any kind.
     worker = {
         "dispatcher_address": dispatcher.removeprefix("grpc://"),
         "worker_address": f"{host}:{port or '%port%'}",

@@ -1,7 +1,9 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """What every test process needs set before TensorFlow starts: devices, threads, quiet, seeds."""
 
+import importlib.util
 import os
+import pathlib
 import signal
 
 # No GPU: the tests' numbers are the CPU's. Level 3: TensorFlow says on every machine that there is
@@ -12,6 +14,29 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import official_cvrl  # noqa: F401  isort: skip  (selects legacy Keras before TensorFlow is imported)
 import pytest
 import tensorflow as tf
+
+# What only the second stack has is tested there.
+collect_ignore = []
+if importlib.util.find_spec("tensorflow_addons") is None:
+    collect_ignore = ["e2e/addons_test.py", "e2e/s3_test.py"]
+
+# Files that take ten seconds or more. `make test-fast`, with which other Pythons and the second
+# stack are tried, leaves them out.
+_SLOW = frozenset(
+    f"{name}_test.py"
+    for name in (
+        *("data/pipeline", "data/sampling", "origin", "regions", "weights/published"),
+        *("e2e/bad_input", "e2e/pipeline", "e2e/resume", "e2e/workers"),
+        *("modeling/resnet_3d_parity", "objectives/grad_cache"),
+        *("serving/docs", "serving/export_published", "serving/extract"),
+        *("tasks/detect", "tasks/pretrain", "tasks/strategies"),
+        *("tfrecords_tools/beam_engine", "tfrecords_tools/convert", "tfrecords_tools/scaling"),
+    )
+)
+_TESTS = pathlib.Path(__file__).parent
+_missing = sorted(name for name in _SLOW if not (_TESTS / name).is_file())
+if _missing:
+    raise ValueError(f"{_missing}: no such files; take them out of _SLOW.")
 
 # Where it is ignored, as in a shell's background, the commands that tests start ignore it, too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -33,5 +58,8 @@ def seeds():
 
 
 def pytest_collection_modifyitems(items):
-    """Drops tf.test.TestCase.test_session: a deprecated context manager, not a test."""
+    """Drops tf.test.TestCase.test_session, a deprecated context manager; marks the slow ones."""
     items[:] = [item for item in items if item.name != "test_session"]
+    for item in items:
+        if item.path.relative_to(_TESTS).as_posix() in _SLOW:
+            item.add_marker("slow")

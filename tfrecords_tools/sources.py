@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 
 from official_cvrl import errors, filesystems
-from tfrecords_tools import annotations, duplicates
+from tfrecords_tools import annotations, confinement, duplicates
 from tfrecords_tools.datasets import ava, boxes_file, csv_file, folder, hmdb51, kinetics, ucf101
 
 DATASETS = ("folder", "csv", "kinetics", "ucf101", "hmdb51", "ava", "boxes")
@@ -48,7 +48,7 @@ def read(
     unlabelled: bool = False,
     options: Mapping[str, object],
 ) -> annotations.Annotations:
-    """Reads the annotations of a data set.
+    """Reads the annotations of a data set; videos that they name outside its folder are refused.
 
     Args:
       dataset: one of `DATASETS`.
@@ -59,11 +59,12 @@ def read(
       options: arguments that only some data sets take; those of value None are not given.
 
     Raises:
-      UserError: an argument does not fit the data set, or what the data set's `read` raises.
+      UserError: an argument does not fit the data set, a split's name is no file name, or what the
+        data set's `read` raises.
     """
     if dataset not in DATASETS:
         raise errors.UserError(f"--dataset={dataset} is not one of {', '.join(DATASETS)}.")
-    if split is not None and (not split or "/" in split):
+    if split is not None and not confinement.is_split_name(split):
         raise errors.UserError(f"--split={split!r} cannot be part of a file name.")
     given = {name: value for name, value in options.items() if value is not None}
     _check_options(dataset, given)
@@ -76,7 +77,8 @@ def read(
             f"--annotations={table}: annotations are read from a local disk; copy them to one. "
             "Videos and --output may be remote."
         )
-    return _READERS[dataset](table, videos=videos, split=split, **given)
+    found = _READERS[dataset](table, videos=videos, split=split, **given)
+    return confinement.confine(found, videos=videos)
 
 
 def _check_options(dataset: str, given: Mapping[str, object]) -> None:

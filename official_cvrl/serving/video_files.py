@@ -14,7 +14,7 @@ def find(paths: Sequence[str]) -> Sequence[str]:
 
     Args:
         paths: video files; folders, in which what is no video by its name is passed over; .csv
-            files with a column `path`, relative to the folder of the file, or absolute.
+            files with a column `path`: inside the folder of the file, or whole paths.
 
     Raises:
         UserError: a path leads nowhere, a list has no such column, or there are no videos.
@@ -52,7 +52,15 @@ def _in_list(path):
                     f"{path}: the first line must name a column path; it names "
                     f"{', '.join(table.fieldnames or ()) or 'nothing'}."
                 )
-            folder = os.path.dirname(path)
-            return [os.path.join(folder, row["path"]) for row in table if row["path"]]
+            return [_listed(row["path"], path) for row in table if row["path"]]
     except (OSError, ValueError, csv.Error) as error:
         raise errors.UserError(f"{path} cannot be read as a list of videos: {error}.") from error
+
+
+def _listed(video, table):
+    if not os.path.isabs(video) and os.path.normpath(video).split(os.sep)[0] == os.pardir:
+        raise errors.UserError(
+            f"{table}: {video!r} leads out of the folder of the list; write the whole path, if it "
+            "is meant."
+        )
+    return os.path.join(os.path.dirname(table), video)

@@ -67,15 +67,20 @@ def train_command(gin_file, *, model_dir, data_dir, params=(), mode="train_and_e
     ]
 
 
-@pytest.fixture(scope="session", name="videos")
-def _videos(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("videos")
+def write_videos(folder):
+    """Writes two classes in two splits, as folders."""
     for split, count in (("train", 6), ("test", 2)):
         for label, direction in enumerate(_CLASSES):
             (folder / split / direction).mkdir(parents=True)
             for number in range(count):
                 path = folder / split / direction / f"{number}.mp4"
                 write_video(path, direction=direction, seed=100 * label + number)
+
+
+@pytest.fixture(scope="session", name="videos")
+def _videos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("videos")
+    write_videos(folder)
     return folder
 
 

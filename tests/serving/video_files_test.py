@@ -44,3 +44,10 @@ def test_no_videos(tmp_path, paths):
     with pytest.raises(errors.UserError, match="(?i)no (such )?video") as caught:
         video_files.find(paths)
     assert all(path in str(caught.value) for path in paths)
+
+
+@pytest.mark.parametrize("row", ["../b.mp4", "a/../../b.mp4", ".."])
+def test_a_list_does_not_climb_out_of_its_folder(folder, row):
+    (folder / "a" / "list.csv").write_text(f"path\n1.mkv\n{row}\n")
+    with pytest.raises(errors.UserError, match="leads out of the folder of the list"):
+        video_files.find([str(folder / "a" / "list.csv")])

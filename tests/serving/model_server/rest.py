@@ -4,6 +4,7 @@
 import base64
 import contextlib
 import http.server
+import inspect
 import json
 import re
 import threading
@@ -16,6 +17,12 @@ from tests.serving.model_server import grpc_service, servable, status
 
 # Sizes of the batches that were run, by signature; the one thing that is not TensorFlow Serving's.
 BATCHES = "/tests/batches"
+# protobuf 5 renamed the option that has fields written which hold their default.
+_WITH_DEFAULTS = {
+    name: True
+    for name in ("always_print_fields_with_no_presence", "including_default_value_fields")
+    if name in inspect.signature(json_format.MessageToDict).parameters
+}
 _PATH = re.compile(r"/v1/models/([^/:]+)(?:/versions/(\d+))?(?:(/metadata)|:(\w+))?")
 
 
@@ -166,9 +173,7 @@ def _only(outputs):
 
 
 def _as_json(message):
-    return json_format.MessageToDict(
-        message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
-    )
+    return json_format.MessageToDict(message, preserving_proto_field_name=True, **_WITH_DEFAULTS)
 
 
 def _signatures(found):

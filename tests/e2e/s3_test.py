@@ -1,0 +1,68 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""Records, runs and checkpoints in S3 storage, a server on this machine; second stack only."""
+
+import os
+
+import boto3
+import pytest
+import tensorflow as tf
+from moto import server
+
+from official_cvrl import filesystems, manifest
+from tests.e2e import conftest
+
+
+@pytest.fixture(scope="module", name="bucket")
+def _bucket():
+    """A bucket, as s3://…, that this process and those it starts can open."""
+    storage = server.ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    storage.start()
+    endpoint = "http://{}:{}".format(*storage.get_host_and_port())
+    access = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any", "AWS_REGION": "us-east-1"}
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in {**access, "S3_ENDPOINT": endpoint}.items():
+            environment.setenv(name, value)
+        client = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1")
+        client.create_bucket(Bucket="bucket")
+        yield "s3://bucket"
+    storage.stop()
+
+
+@pytest.fixture(scope="module", name="converted")
+def _converted(bucket, videos):
+    done = conftest.python(
+        *("-m", "tfrecords_tools.convert", "--dataset=folder"),
+        *(f"--videos={videos}", f"--output={bucket}/records", "--num_shards=2"),
+    )
+    assert done.returncode == 0, done.stderr
+    return f"{bucket}/records"
+
+
+def test_records_are_those_of_a_local_folder(converted, records):
+    there = filesystems.openable_path(converted)
+    names = sorted(path.name for path in there.iterdir())
+    assert names == sorted(os.listdir(records))
+    for name in names:
+        if not (records / name).is_dir():
+            assert (there / name).read_bytes() == (records / name).read_bytes(), name
+    assert manifest.find_shards(converted, "train").num_examples == 12
+
+
+def test_a_run_trains_from_it_checkpoints_to_it_and_goes_on(bucket, converted):
+    run = f"{bucket}/runs/pretrain"
+    for steps, said in ((3, "knn_top1"), (6, "Goes on from step 3")):
+        done = conftest.train(
+            "pretrain.gin", model_dir=run, data_dir=converted, params=(f"TRAIN_STEPS = {steps}",)
+        )
+        assert done.returncode == 0, done.stderr
+        assert said in done.stdout
+    reader = tf.train.load_checkpoint(f"{run}/ckpt-6")
+    assert reader.get_tensor("optimizer/iter/.ATTRIBUTES/VARIABLE_VALUE") == 6
+    names = {path.name for path in filesystems.openable_path(run).iterdir()}
+    assert {"checkpoint", "config.gin", "results.json", "run.json", "train", "eval"} <= names
+
+
+def test_what_is_not_there_is_told_in_a_line(bucket, converted):
+    assert "s3://bucket/none" in conftest.refused(
+        conftest.train("pretrain.gin", model_dir=f"{bucket}/runs/x", data_dir=f"{bucket}/none")
+    )
