@@ -2,30 +2,43 @@
 """Records, runs and checkpoints in S3 storage, a server on this machine; second stack only."""
 
 import os
+import subprocess
+import sys
 
 import boto3
 import pytest
 import tensorflow as tf
-from moto import server
 
 from official_cvrl import filesystems, manifest
 from tests.e2e import conftest
+
+# A process of its own: TensorFlow waits for answers without letting other threads of Python go on.
+_SERVER = """
+import time
+from moto import server
+storage = server.ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+storage.start()
+print("http://{}:{}".format(*storage.get_host_and_port()), flush=True)
+time.sleep(3600)
+"""
 
 
 @pytest.fixture(scope="module", name="bucket")
 def _bucket():
     """A bucket, as s3://…, that this process and those it starts can open."""
-    storage = server.ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    storage.start()
-    endpoint = "http://{}:{}".format(*storage.get_host_and_port())
     access = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any", "AWS_REGION": "us-east-1"}
-    with pytest.MonkeyPatch.context() as environment:
+    command = [sys.executable, "-c", _SERVER]
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as storage,
+        pytest.MonkeyPatch.context() as environment,
+    ):
+        endpoint = storage.stdout.readline().strip()
         for name, value in {**access, "S3_ENDPOINT": endpoint}.items():
             environment.setenv(name, value)
         client = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1")
         client.create_bucket(Bucket="bucket")
         yield "s3://bucket"
-    storage.stop()
+        storage.kill()
 
 
 @pytest.fixture(scope="module", name="converted")
