@@ -44,8 +44,9 @@ def _end_before_libraries_unload():
     """Has the process end once Python is done, with its exit code, and unload no C++ library.
 
     After s3:// was used, the AWS client inside tensorflow-io is torn down after what it needs, and
-    the process aborts ("pure virtual method called") whatever its work came to. The C library calls
-    what was registered last first, and that is now `_exit`, with the exit code as its argument.
+    the process aborts ("pure virtual method called", issue 1912 of tensorflow/io; its repair is in
+    no release) whatever its work came to. The C library calls what was registered last first, and
+    that is now `_exit`, with the exit code as its argument.
     """
     libc = ctypes.CDLL(None)
     if not hasattr(libc, "on_exit"):  # It is glibc's.

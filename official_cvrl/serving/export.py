@@ -9,7 +9,7 @@ import tempfile
 import tensorflow as tf
 from absl import app, flags, logging
 
-from official_cvrl import checkpoints, commands, errors, manifest, run_info
+from official_cvrl import checkpoints, commands, errors, filesystems, manifest, run_info
 from official_cvrl.data import clip_format
 from official_cvrl.serving import model_card, samples, signatures, trial, warmup
 
@@ -61,6 +61,10 @@ def export(model_dir: str, output: str, *, options: Options | None = None) -> st
             there already, or the output cannot be written.
     """
     options = options or Options()
+    if filesystems.scheme(output):
+        raise errors.UserError(
+            f"--output={output}: a SavedModel is written to a local folder; copy it from there."
+        )
     info = run_info.read_trained(model_dir)
     try:
         os.makedirs(output, exist_ok=True)

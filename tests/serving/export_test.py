@@ -196,3 +196,10 @@ def test_what_answers_something_else_does_not_pass(version, run, tmp_path):
     (damaged / "variables" / "variables.index").unlink()
     with pytest.raises(trial.TrialError, match="plain TensorFlow cannot use it: .*variables"):
         check(written, damaged)
+
+
+def test_a_remote_output_is_refused_before_any_folder_is_made(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(errors.UserError, match="s3://bucket/x: .* copy it from there"):
+        export.export(run, "s3://bucket/x")
+    assert os.listdir(tmp_path) == []
