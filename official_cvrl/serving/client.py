@@ -16,6 +16,10 @@ class Refused(Exception):
     """The request itself was turned down; the message says why."""
 
 
+class Gone(Refused):
+    """There is no such model, or that version of it is no longer served."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Description:
     """What is served.
@@ -37,7 +41,8 @@ class Client(abc.ABC):
         """Returns what is served. Questions after it go to this same version.
 
         Raises:
-            Refused: there is no such model.
+            Gone: there is no such model.
+            Refused: it is none that can be asked.
             Unavailable: no answer within `timeout` seconds.
         """
 
@@ -55,7 +60,8 @@ class Client(abc.ABC):
             timeout: seconds until `Unavailable`; a model in this process takes what it takes.
 
         Raises:
-            Refused: wrong shape, bytes that are no picture, no such model or signature.
+            Gone: the model, or the version that was described, is no longer served.
+            Refused: wrong shape, bytes that are no picture, no such signature.
             Unavailable: no answer in time, or none at all.
         """
 

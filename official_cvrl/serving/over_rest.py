@@ -2,7 +2,9 @@
 """A model behind TensorFlow Serving's REST interface."""
 
 import base64
+import contextlib
 import json
+import re
 import urllib.parse
 
 import numpy as np
@@ -11,6 +13,7 @@ import urllib3
 from official_cvrl.serving import client
 
 _CONNECT_SECONDS = 10.0
+_LONGEST_PAGE = 200
 _NO_FAULT_OF_THE_REQUEST = {408, 409, 429, 499, 500, 502, 503, 504}
 
 
@@ -31,14 +34,15 @@ class OverRest(client.Client):
     def describe(self, *, timeout: float) -> client.Description:
         """See the base class."""
         answer = self._ask("GET", f"{self._url}/metadata", timeout=timeout)
-        version = answer["model_spec"]["version"]
+        with _read_as_tensorflow_serving(self._url):
+            version = answer["model_spec"]["version"]
+            signatures = answer["metadata"]["signature_def"]["signature_def"]
+            inputs = {
+                signature: {name: _shape(info) for name, info in definition["inputs"].items()}
+                for signature, definition in signatures.items()
+            }
         if "/versions/" not in self._url:
             self._url = f"{self._url}/versions/{version}"
-        signatures = answer["metadata"]["signature_def"]["signature_def"]
-        inputs = {
-            signature: {name: _shape(info) for name, info in definition["inputs"].items()}
-            for signature, definition in signatures.items()
-        }
         return client.Description(f"{self._name} {version}", inputs)
 
     def predict(
@@ -46,10 +50,11 @@ class OverRest(client.Client):
     ) -> np.ndarray:
         """See the base class."""
         body = {"signature_name": signature, "inputs": {name: _jsonable(values)}}
-        answer = self._ask("POST", f"{self._url}:predict", body, timeout=timeout)["outputs"]
-        # A signature's only output comes without its name.
-        found = answer[output] if isinstance(answer, dict) else answer
-        return np.asarray(found, np.float32)
+        answer = self._ask("POST", f"{self._url}:predict", body, timeout=timeout)
+        with _read_as_tensorflow_serving(self._url):
+            found = answer["outputs"]
+            # A signature's only output comes without its name.
+            return np.asarray(found[output] if isinstance(found, dict) else found, np.float32)
 
     def close(self) -> None:
         """See the base class."""
@@ -64,13 +69,40 @@ class OverRest(client.Client):
                 headers={"Content-Type": "application/json"},
                 timeout=urllib3.Timeout(connect=min(timeout, _CONNECT_SECONDS), read=timeout),
             )
-            parsed = json.loads(answer.data)
-        except (urllib3.exceptions.HTTPError, ValueError) as error:
+        except urllib3.exceptions.HTTPError as error:
             raise client.Unavailable(f"{type(error).__name__}: {error}") from error
-        if answer.status == 200:
-            return parsed
-        kind = client.Unavailable if answer.status in _NO_FAULT_OF_THE_REQUEST else client.Refused
-        raise kind(f"{answer.status}: {parsed.get('error', parsed)}")
+        if answer.status != 200:
+            raise _kind(answer.status)(f"{answer.status}: {_words(answer.data)}")
+        try:
+            return json.loads(answer.data)
+        except ValueError as error:  # Of something before the server, which may step aside.
+            raise client.Unavailable(f"no JSON from {url}: {_words(answer.data)}") from error
+
+
+def _kind(status):
+    if status == 404:
+        return client.Gone
+    return client.Unavailable if status in _NO_FAULT_OF_THE_REQUEST else client.Refused
+
+
+def _words(data):
+    """What an answer says: TensorFlow Serving's error, or the text of a proxy's page."""
+    text = data.decode(errors="replace")
+    try:
+        return str(json.loads(text)["error"])
+    except (ValueError, TypeError, KeyError):
+        words = " ".join(re.sub("<[^>]*>", " ", text).split())
+        return words[:_LONGEST_PAGE] or "nothing"
+
+
+@contextlib.contextmanager
+def _read_as_tensorflow_serving(url):
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise client.Refused(
+            f"{url} does not answer as TensorFlow Serving does ({type(error).__name__}: {error})"
+        ) from error
 
 
 def _shape(info):
