@@ -27,7 +27,7 @@ from benchmarks import outcome
 from official_cvrl import run_info
 from official_cvrl.data import clip_format
 from official_cvrl.modeling import resnet_3d
-from official_cvrl.serving import connect, embedder, export
+from official_cvrl.serving import connect, export, questions
 from official_cvrl.tasks import views
 from tests.serving.model_server import process
 
@@ -41,10 +41,10 @@ _CLIP = clip_format.ClipFormat(num_frames=16, temporal_stride=2, min_resize=256,
 _SOURCE = (320, 426)  # Of a video's frames, as conversion makes them.
 _QUALITY = 90
 _BARE = "bare forward pass"
-_INPUTS = {embedder.RAW: "clips", embedder.ENCODED: "frames"}
-_WORDS = {embedder.RAW: "raw clips", embedder.ENCODED: "JPEG"}
+_INPUTS = {questions.RAW: "clips", questions.ENCODED: "frames"}
+_WORDS = {questions.RAW: "raw clips", questions.ENCODED: "JPEG"}
 _BATCHES, _CLIENTS = (1, 4), (1, 2, 4)
-_BOUNDS = {embedder.RAW: 5.0, embedder.ENCODED: 10.0}
+_BOUNDS = {questions.RAW: 5.0, questions.ENCODED: 10.0}
 
 
 def main(unused_argv):
@@ -85,7 +85,7 @@ def _ways(here, backbone, server, stack):
     clips = _clips(max(_BATCHES))
     ways = {}
     for batch in _BATCHES:
-        crops = tf.constant(clips[embedder.RAW][:batch, :, :224, :224])
+        crops = tf.constant(clips[questions.RAW][:batch, :, :224, :224])
         ways[_BARE, batch, 1] = (_bare(backbone, crops), 1)
         for signature in _INPUTS:
             ask = functools.partial(_predict, here, signature, clips[signature][:batch])
@@ -104,8 +104,8 @@ def _ways(here, backbone, server, stack):
         for signature in _INPUTS:
             ask = functools.partial(_predict, there["grpc"], signature, clips[signature][:batch])
             ways[f"gRPC, {_WORDS[signature]}", batch, clients] = (ask, clients)
-    ask = functools.partial(_predict, there["rest"], embedder.ENCODED, clips[embedder.ENCODED])
-    ways[f"REST, {_WORDS[embedder.ENCODED]}", max(_BATCHES), 1] = (ask, 1)
+    ask = functools.partial(_predict, there["rest"], questions.ENCODED, clips[questions.ENCODED])
+    ways[f"REST, {_WORDS[questions.ENCODED]}", max(_BATCHES), 1] = (ask, 1)
     return ways
 
 
@@ -119,8 +119,8 @@ def _clips(count):
     shape = [count, _CLIP.num_frames]
     pixels = np.stack([tf.io.decode_jpeg(jpeg).numpy() for jpeg in jpegs])
     return {
-        embedder.RAW: pixels.reshape([*shape, height, width, 3]),
-        embedder.ENCODED: np.array(jpegs, object).reshape(shape),
+        questions.RAW: pixels.reshape([*shape, height, width, 3]),
+        questions.ENCODED: np.array(jpegs, object).reshape(shape),
     }
 
 
@@ -130,7 +130,9 @@ def _bare(backbone, crops):
 
 
 def _predict(model, signature, values):
-    return model.predict(signature, _INPUTS[signature], values, output=embedder.OUTPUT, timeout=600)
+    return model.predict(
+        signature, _INPUTS[signature], values, output=questions.OUTPUT, timeout=600
+    )
 
 
 def _round(way, server):

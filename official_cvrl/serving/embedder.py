@@ -2,131 +2,78 @@
 """Videos to rows: several at once, and one bad one spoils no other."""
 
 import concurrent.futures
-import dataclasses
 import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
-import tensorflow as tf
 
-from official_cvrl.serving import client, patience, rows, windows
+from official_cvrl.serving import client, patience, questions, rows, windows
 from tfrecords_tools import annotations, video
-
-OUTPUT = "embedding"
-# Frames go as the JPEGs that they were read as, a thirtieth of the bytes of their pixels. Both
-# signatures decode alike, so that the numbers are the same.
-ENCODED, RAW = "encoded_frames", "serving_default"
-_INPUTS = {ENCODED: "frames", RAW: "clips"}
-
-
-@dataclasses.dataclass(frozen=True)
-class Asking:
-    """How a model is asked.
-
-    Attributes:
-        signature: `ENCODED` or `RAW`.
-        clips_per_request: at most; a request has clips of one video.
-        requests_at_once: at most.
-        timeout: seconds for one request.
-    """
-
-    signature: str = ENCODED
-    clips_per_request: int = 8
-    requests_at_once: int = 1
-    timeout: float = 60.0
-
-
-@dataclasses.dataclass(frozen=True)
-class Failure:
-    """A video that has no rows, and why."""
-
-    path: str
-    reason: str
 
 
 class Embedder:
     """Embeds videos.
 
     Args:
-        model: to ask.
+        asked: the model.
         cut: which clips of a video.
-        asking: how.
-        patient: how long to ask again.
     """
 
     def __init__(
-        self,
-        model: client.Client,
-        *,
-        cut: Callable[[video.EncodedVideo], windows.Clips],
-        asking: Asking,
-        patient: patience.Patience,
+        self, asked: questions.Questions, *, cut: Callable[[video.EncodedVideo], windows.Clips]
     ):
-        self._model, self._cut, self._asking, self._patient = model, cut, asking, patient
+        self._asked, self._cut = asked, cut
 
-    def run(self, paths: Iterable[str]) -> Iterator[rows.Rows | Failure]:
+    def run(self, paths: Iterable[str]) -> Iterator[rows.Rows | rows.Fault]:
         """Yields the rows of each video as soon as it is done, in whichever order.
 
         Raises:
-            patience.GaveUp: the model does not answer any more.
+            patience.GaveUp: the model does not answer any more, whatever it is asked.
+            client.Gone: it is not served any more.
         """
-        at_once = self._asking.requests_at_once
+        at_once, stop = self._asked.asking.requests_at_once, self._asked.patient.stop
         # One more video than requests: the next is decoded while the others wait for the model.
         videos = concurrent.futures.ThreadPoolExecutor(at_once + 1, "video")
         requests = concurrent.futures.ThreadPoolExecutor(at_once, "request")
         try:
             read = functools.partial(self._video, requests)
-            yield from _as_done(videos, read, paths, ahead=at_once + 1, on_fault=self._patient.stop)
+            yield from _as_done(videos, read, paths, ahead=at_once + 1, on_fault=stop)
         finally:
-            self._patient.stop()
+            stop()
             for pool in (videos, requests):
                 pool.shutdown(cancel_futures=True)
 
     def _video(self, requests, path):
         try:
             return self._rows(requests, path)
-        except (video.VideoError, client.Refused) as error:
-            return Failure(path, str(error))
-        except (patience.GaveUp, concurrent.futures.CancelledError):
+        except (patience.Stopped, client.Gone, concurrent.futures.CancelledError):
             raise
+        except patience.GaveUp as error:
+            if not self._asked.is_answered():
+                raise
+            return rows.Fault(path, f"no answer, though there is one to other clips: {error}")
+        except (video.VideoError, client.Refused) as error:
+            return rows.Fault(path, str(error))
         except Exception as error:  # No file, however odd, may end the run of all others.
-            return Failure(path, f"unexpected {type(error).__name__}: {error}")
+            return rows.Fault(path, f"unexpected {type(error).__name__}: {error}")
 
     def _rows(self, requests, path):
         encoded = video.read_video(path, settings=video.Settings())
         clips = self._cut(encoded)
-        pieces = -(-len(clips.frames) // self._asking.clips_per_request)
-        asked = [
-            requests.submit(self._ask, encoded, frames)
+        pieces = -(-len(clips.frames) // self._asked.asking.clips_per_request)
+        answers = [
+            requests.submit(self._asked.embed, encoded.frames, frames)
             for frames in np.array_split(clips.frames, pieces)
         ]
-        found = np.concatenate([answer.result() for answer in asked])
+        try:
+            found = np.concatenate([answer.result() for answer in answers])
+        finally:
+            for answer in answers:  # After a fault in one, the video's others are of no use.
+                answer.cancel()
         if len(clips.start_us) == 1:
             found = found.mean(axis=0, keepdims=True)
         return rows.Rows(annotations.printable(path), clips.start_us, clips.end_us, found)
-
-    def _ask(self, encoded, frames):
-        asking = self._asking
-        values = _values(encoded, frames, asking.signature)
-        predict = functools.partial(
-            self._model.predict,
-            asking.signature,
-            _INPUTS[asking.signature],
-            values,
-            output=OUTPUT,
-            timeout=asking.timeout,
-        )
-        return self._patient.ask(predict)
-
-
-def _values(encoded, frames, signature):
-    """A request's input: object [num_clips, num_frames] of JPEGs, or uint8 clips."""
-    if signature == ENCODED:
-        return np.array(encoded.frames, object)[frames]
-    needed, places = np.unique(frames, return_inverse=True)
-    decoded = [tf.io.decode_jpeg(encoded.frames[index], channels=3) for index in needed]
-    return np.stack(decoded)[places.reshape(frames.shape)]
 
 
 def _as_done(pool, function, items, *, ahead, on_fault):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from absl import app, flags
 
 from official_cvrl import commands, errors
-from official_cvrl.serving import connect, embedder, extraction, journal, windows
+from official_cvrl.serving import connect, extraction, journal, questions, windows
 
 # Here one request keeps all cores busy; a server may have more of them, and batches requests.
 _AT_ONCE_HERE, _AT_ONCE_THERE = 1, 8
@@ -22,7 +22,7 @@ def _options(given):
         hop=_length("hop", given.hop),
         temporal_stride=given.temporal_stride,
         patience=given.patience,
-        asking=embedder.Asking(given.signature, given.clips_per_request, at_once, given.timeout),
+        asking=questions.Asking(given.signature, given.clips_per_request, at_once, given.timeout),
     )
 
 
@@ -113,8 +113,8 @@ def define_flags(values: flags.FlagValues) -> None:
     )
     flags.DEFINE_enum(
         "signature",
-        embedder.ENCODED,
-        [embedder.ENCODED, embedder.RAW],
+        questions.ENCODED,
+        [questions.ENCODED, questions.RAW],
         "What is sent: JPEGs, or pixels; the numbers are the same.",
         flag_values=values,
     )

@@ -14,6 +14,7 @@ from official_cvrl.serving import (
     journal,
     local,
     patience,
+    questions,
     rows,
     tables,
     video_files,
@@ -40,7 +41,7 @@ class Options:
     hop: windows.Length | None = None
     temporal_stride: int = 0
     patience: float = 60.0
-    asking: embedder.Asking = dataclasses.field(default_factory=embedder.Asking)
+    asking: questions.Asking = dataclasses.field(default_factory=questions.Asking)
 
     @property
     def is_dense(self) -> bool:
@@ -50,7 +51,7 @@ class Options:
 
 def extract(
     model: client.Client, paths: Sequence[str], output: str, *, options: Options | None = None
-) -> Sequence[embedder.Failure]:
+) -> Sequence[rows.Fault]:
     """Embeds videos and writes the table.
 
     Args:
@@ -64,26 +65,33 @@ def extract(
         What could not be embedded.
 
     Raises:
-        UserError: no videos, none readable, another model than is needed, no answer from it, or
-            the output cannot be written.
+        UserError: no videos, none readable, another model than is needed, or the output cannot be
+            written.
+        TryAgain: the model does not answer.
     """
     options = options or Options()
     files = video_files.find(paths)
     tables.refuse_unknown(output)
     patient = _patient(options)
     try:
-        cut, settings = _cut(model, options, patient)
+        running, settings = _running(model, options, patient)
         kept = journal.Journal(output, settings=settings)
         try:
-            failed = _embed(model, files, kept, cut=cut, asking=options.asking, patient=patient)
+            failed = _embed(running, files, kept)
             _write(output, files, kept, failed)
         except BaseException:
             kept.close(keep=True)
             raise
     except patience.GaveUp as error:
-        raise errors.UserError(
+        raise errors.TryAgain(
             f"No answer for {options.patience:g} s: {error}. What is done is kept: once there is "
             "an answer, the same command goes on from there."
+        ) from error
+    except client.Gone as error:
+        raise errors.UserError(
+            f"The server dropped the model while it was asked: {error}. What is done is kept: have "
+            "the server load that version again, and the same command goes on from there; or "
+            f"delete {output}{journal.SUFFIX} to begin anew with the version that it has now."
         ) from error
     kept.close(keep=False)
     return failed
@@ -93,17 +101,19 @@ def embed(model: client.Client, path: str, *, options: Options | None = None) ->
     """Embeds one video.
 
     Raises:
-        UserError: it cannot be read, another model than is needed, or no answer from it.
+        UserError: it cannot be read, or another model than is needed.
+        TryAgain: the model does not answer.
     """
     options = options or Options()
     patient = _patient(options)
     try:
-        cut, _ = _cut(model, options, patient)
-        running = embedder.Embedder(model, cut=cut, asking=options.asking, patient=patient)
+        running, _ = _running(model, options, patient)
         (found,) = running.run([path])
     except patience.GaveUp as error:
-        raise errors.UserError(f"No answer for {options.patience:g} s: {error}") from error
-    if isinstance(found, embedder.Failure):
+        raise errors.TryAgain(f"No answer for {options.patience:g} s: {error}") from error
+    except client.Gone as error:
+        raise errors.UserError(f"The server dropped the model: {error}") from error
+    if isinstance(found, rows.Fault):
         raise errors.UserError(f"{path} has no embedding: {found.reason}.")
     return found
 
@@ -112,8 +122,23 @@ def _patient(options):
     return patience.Patience(options.patience, say=functools.partial(_say_waiting, options))
 
 
-def _cut(model, options, patient):
-    """What chooses a video's clips, and the settings that rows depend on."""
+def _running(model, options, patient):
+    """What embeds videos, and the settings that rows depend on."""
+    served = _described(model, options, patient)
+    (shape,) = served.inputs[options.asking.signature].values()
+    asked = questions.Questions(model, asking=options.asking, patient=patient, num_frames=shape[1])
+    try:
+        asked.sample()
+    except client.Refused as error:
+        raise errors.UserError(
+            f"{served.name} does not even embed a sample clip: {error}. It may be another kind of "
+            "model, or broken; export it anew."
+        ) from error
+    cut, settings = _cut(model, options, shape[1])
+    return embedder.Embedder(asked, cut=cut), {"model": served.name} | settings
+
+
+def _described(model, options, patient):
     signature = options.asking.signature
     try:
         served = patient.ask(functools.partial(model.describe, timeout=options.asking.timeout))
@@ -124,8 +149,12 @@ def _cut(model, options, patient):
             f"{served.name} has no signature {signature}; it has {', '.join(served.inputs)}. "
             "Choose with --signature, or export the model anew."
         )
-    (shape,) = served.inputs[signature].values()
-    clip = {"num_frames": shape[1], "temporal_stride": _stride(model, options)}
+    return served
+
+
+def _cut(model, options, num_frames):
+    """What chooses a video's clips, and its settings."""
+    clip = {"num_frames": num_frames, "temporal_stride": _stride(model, options)}
     if options.is_dense:
         chosen = {"window": options.window, "hop": options.hop}
         cut = functools.partial(windows.dense, **clip, **chosen)
@@ -133,7 +162,7 @@ def _cut(model, options, patient):
     else:
         chosen = {"num_clips": options.num_clips}
         cut = functools.partial(windows.whole, **clip, **chosen)
-    return cut, {"model": served.name} | clip | chosen
+    return cut, clip | chosen
 
 
 def _stride(model, options):
@@ -151,14 +180,13 @@ def _say_waiting(options, reason):
     print(f"no answer, asking again for {options.patience:g} s: {reason}", file=sys.stderr)
 
 
-def _embed(model, files, kept, *, cut, asking, patient):
+def _embed(running, files, kept):
     wanted = [path for path in files if annotations.printable(path) not in kept]
     failed, done = [], len(files) - len(wanted)
     bar = progress.Progress(label="extract", unit="videos", total=len(files), done=done)
-    running = embedder.Embedder(model, cut=cut, asking=asking, patient=patient).run(wanted)
-    with contextlib.closing(bar), contextlib.closing(running):
-        for found in running:
-            if isinstance(found, embedder.Failure):
+    with contextlib.closing(bar), contextlib.closing(running.run(wanted)) as results:
+        for found in results:
+            if isinstance(found, rows.Fault):
                 failed.append(found)
             else:
                 kept.append(found)

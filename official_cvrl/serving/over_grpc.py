@@ -1,6 +1,8 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """A model behind TensorFlow Serving's gRPC interface."""
 
+import re
+
 import grpc
 import numpy as np
 import tensorflow as tf
@@ -31,6 +33,9 @@ _NO_FAULT_OF_THE_REQUEST = {
     grpc.StatusCode.INTERNAL,
     grpc.StatusCode.UNKNOWN,
 }
+# A full queue, a quota and memory are exhausted for a while, but a limit on messages for ever. By
+# the words of gRPC in C++, Python and Go, and in Java.
+_TOO_LARGE = re.compile("larger than max|exceeds maximum size")
 
 
 class OverGrpc(client.Client):
@@ -80,8 +85,16 @@ def _ask(method, request, timeout):
     try:
         return method(request, timeout=timeout)
     except grpc.RpcError as error:
-        kind = client.Unavailable if error.code() in _NO_FAULT_OF_THE_REQUEST else client.Refused
-        raise kind(f"{error.code().name}: {error.details()}") from error
+        raise _kind(error)(f"{error.code().name}: {error.details()}") from error
+
+
+def _kind(error):
+    code = error.code()
+    if code == grpc.StatusCode.NOT_FOUND:
+        return client.Gone
+    if code == grpc.StatusCode.RESOURCE_EXHAUSTED and not _TOO_LARGE.search(error.details() or ""):
+        return client.Unavailable
+    return client.Unavailable if code in _NO_FAULT_OF_THE_REQUEST else client.Refused
 
 
 def _shape(info):

@@ -17,6 +17,10 @@ class GaveUp(Exception):
     """Asked for long enough; the message is the last reason."""
 
 
+class Stopped(Exception):
+    """`Patience.stop` was called before there was an answer."""
+
+
 class Patience:
     """How long to ask again, for all questions alike.
 
@@ -35,7 +39,8 @@ class Patience:
 
         Raises:
             client.Refused: twice; a server that batches fails a request for its neighbour's fault.
-            GaveUp: there was no answer for so long, or `stop` was called.
+            GaveUp: there was no answer for so long.
+            Stopped: there was none until `stop` was called.
         """
         start, refused, wait = None, False, _FIRST_WAIT
         while True:
@@ -55,11 +60,17 @@ class Patience:
             wait = min(2 * wait, _LONGEST_WAIT)
 
     def stop(self) -> None:
-        """Lets questions that wait give up."""
+        """Lets questions that wait end."""
         self._stopped.set()
 
+    def check(self) -> None:
+        """Raises `Stopped` once `stop` was called."""
+        if self._stopped.is_set():
+            raise Stopped
+
     def _give_up_or_say(self, start, reason):
-        if self._stopped.is_set() or time.monotonic() - start > self._seconds:
+        self.check()
+        if time.monotonic() - start > self._seconds:
             raise GaveUp(reason)
         if not self._silent.is_set():
             self._silent.set()

@@ -1,10 +1,18 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
-"""A video's rows of the table: what its stretches are embedded as."""
+"""A video's rows of the table: what its stretches are embedded as; or why it has none."""
 
 import dataclasses
 import json
 
 import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Fault:
+    """What is wrong with a video, and therefore with its rows."""
+
+    path: str
+    reason: str
 
 
 @dataclasses.dataclass(frozen=True)

@@ -120,7 +120,7 @@ def test_what_is_not_served_is_refused(server, model):
     with pytest.raises(client.Refused, match="key .nothing. not found"):
         model.predict("nothing", "clips", _clips(1, 4, 8, 8), output="embedding", timeout=30)
     for way in _WAYS:
-        with pytest.raises(client.Refused, match=r"404|NOT_FOUND.*Latest\(other\)"):
+        with pytest.raises(client.Gone, match=r"404|NOT_FOUND.*Latest\(other\)"):
             _connect(server, way, model_name="other").describe(timeout=30)
 
 

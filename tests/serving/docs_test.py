@@ -11,7 +11,7 @@ import sys
 import pytest
 from absl import flags
 
-from official_cvrl.serving import embedder, tables
+from official_cvrl.serving import questions, tables
 from tests.e2e import conftest as videos
 from tests.report import conftest as runs
 from tests.serving import stand_in
@@ -113,7 +113,7 @@ def test_commands(folder, server, monkeypatch):
 
 def test_a_client_may_send_as_much_as_a_batch_takes():
 
-    assert embedder.Asking().clips_per_request <= batching_config.parse(_CONFIG).max_batch_size
+    assert questions.Asking().clips_per_request <= batching_config.parse(_CONFIG).max_batch_size
 
 
 def test_nothing_is_left_untried():

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from official_cvrl import errors
 from official_cvrl.data import clip_format
-from official_cvrl.serving import client, embedder, extraction, local, tables, windows
+from official_cvrl.serving import client, extraction, local, questions, tables, windows
 from tests.e2e import conftest as videos
 from tests.serving import stand_in
 from tfrecords_tools import video
@@ -30,24 +30,33 @@ def _folder(tmp_path_factory):
 
 
 class _Counting(client.Client):
-    """A model that counts what it is asked, and can be told when to be silent."""
+    """A model that counts what it is asked, the sample first; in between it can do otherwise."""
 
-    def __init__(self, model, *, answers=10**9):
+    def __init__(self, model, *, instead=lambda number, values: None):
         self.requests = []
-        self._model, self._answers = model, answers
+        self._model, self._instead = model, instead
 
     def describe(self, *, timeout):
         return self._model.describe(timeout=timeout)
 
     def predict(self, signature, name, values, *, output, timeout):
-        if len(self.requests) >= self._answers:
-            raise client.Unavailable("silent")
+        self._instead(len(self.requests), values)
         self.requests.append(values.shape)
         return self._model.predict(signature, name, values, output=output, timeout=timeout)
 
 
+def _after(answers, fault):
+    """Fails whatever is asked after so many answers."""
+
+    def instead(number, _):
+        if number >= answers:
+            raise fault
+
+    return instead
+
+
 def _options(**given):
-    asking = embedder.Asking(**{key: given.pop(key) for key in [*given] if key in _ASKING})
+    asking = questions.Asking(**{key: given.pop(key) for key in [*given] if key in _ASKING})
     return extraction.Options(**given, temporal_stride=1, asking=asking)
 
 
@@ -73,7 +82,7 @@ def test_a_row_is_the_mean_over_clips(served, folder, tmp_path, signature):
         np.testing.assert_allclose(row, each.mean(axis=0), atol=1e-6)
         assert np.ptp(each, axis=0).max() > 1e-3
     assert (table.start_us.tolist(), table.end_us.tolist()) == ([0] * 3, [1_200_000] * 3)
-    assert sorted(shape[0] for shape in model.requests) == [1, 1, 1, 2, 2, 2]
+    assert sorted(shape[0] for shape in model.requests[1:]) == [1, 1, 1, 2, 2, 2]
 
 
 def test_each_window_has_a_row(served, folder, tmp_path):
@@ -111,15 +120,15 @@ def test_a_bad_video_is_one_of_many(served, folder, tmp_path):
 
 def test_a_run_that_was_ended_goes_on_where_it_was(served, folder, tmp_path):
     output = tmp_path / "x.npz"
-    silent = _Counting(local.Local(served), answers=1)
+    silent = _Counting(local.Local(served), instead=_after(2, client.Unavailable("silent")))
     options = _options(patience=0.0, clips_per_request=10)
-    with pytest.raises(errors.UserError, match="No answer for 0 s: silent.*goes on from there"):
+    with pytest.raises(errors.TryAgain, match="No answer for 0 s: silent.*goes on from there"):
         extraction.extract(silent, [str(folder)], str(output), options=options)
     assert not output.exists()
     model = _Counting(local.Local(served))
     extraction.extract(model, [str(folder)], str(output), options=_options())
     # Two requests a video now; the one video that was done is not asked again.
-    assert (len(silent.requests), len(model.requests)) == (1, 4)
+    assert (len(silent.requests), len(model.requests)) == (2, 5)
     whole = str(tmp_path / "whole.npz")
     extraction.extract(local.Local(served), [str(folder)], whole, options=_options())
     np.testing.assert_array_equal(
@@ -131,14 +140,49 @@ def test_a_run_that_was_ended_goes_on_where_it_was(served, folder, tmp_path):
 def test_another_version_does_not_go_on_with_it(served, folder, tmp_path):
     versions = tmp_path / "versions"
     shutil.copytree(served, versions)
-    silent = _Counting(local.Local(str(versions)), answers=1)
+    fault = client.Unavailable("silent")
+    silent = _Counting(local.Local(str(versions)), instead=_after(2, fault))
     arguments = [str(folder)], str(tmp_path / "x.npz")
     options = _options(patience=0.0, clips_per_request=10)
-    with pytest.raises(errors.UserError, match="No answer"):
+    with pytest.raises(errors.TryAgain, match="No answer"):
         extraction.extract(silent, *arguments, options=options)
     shutil.copytree(versions / "1", versions / "2")
     with pytest.raises(errors.UserError, match=f"{versions}/1.*now.*{versions}/2"):
         extraction.extract(local.Local(str(versions)), *arguments, options=_options())
+
+
+def test_a_version_that_is_dropped_ends_the_run_and_spoils_no_video(served, folder, tmp_path):
+    output = tmp_path / "x.npz"
+    dropped = _Counting(local.Local(served), instead=_after(2, client.Gone("NOT_FOUND: cvrl 1")))
+    arguments = [str(folder)], str(output)
+    with pytest.raises(errors.UserError, match="dropped.*NOT_FOUND: cvrl 1.*x.npz.journal"):
+        extraction.extract(dropped, *arguments, options=_options(clips_per_request=10))
+    assert not output.exists()
+    assert extraction.extract(local.Local(served), *arguments, options=_options()) == []
+    assert len(tables.read(str(output)).paths) == 3
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_a_video_that_is_never_answered_is_one_of_many(served, folder, tmp_path, at_once):
+    dark = video.read_video(folder / "1.mp4", settings=video.Settings()).frames[0]
+
+    def instead(_, values):
+        if values[0, 0] == dark:
+            raise client.Unavailable("INTERNAL: too dark")
+
+    output, options = str(tmp_path / "x.npz"), _options(patience=0.1, requests_at_once=at_once)
+    model = _Counting(local.Local(served), instead=instead)
+    (fault,) = extraction.extract(model, [str(folder)], output, options=options)
+    assert fault.path == str(folder / "1.mp4")
+    assert "no answer, though there is one to other clips: INTERNAL: too dark" in fault.reason
+    assert tables.read(output).paths == [str(folder / "0.mp4"), str(folder / "2.mp4")]
+
+
+def test_a_model_that_embeds_nothing_is_refused_at_once(served, folder, tmp_path):
+    model = _Counting(local.Local(served), instead=_after(0, client.Refused("no such op")))
+    with pytest.raises(errors.UserError, match="does not even embed a sample clip: no such op"):
+        extraction.extract(model, [str(folder)], str(tmp_path / "x.npz"))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_model_without_the_signature_is_named(served, folder, tmp_path):

@@ -47,6 +47,6 @@ def test_stop_ends_the_waiting():
     patient = patience.Patience(600, say=lambda _: None)
     threading.Timer(0.3, patient.stop).start()
     start = time.monotonic()
-    with pytest.raises(patience.GaveUp):
+    with pytest.raises(patience.Stopped):
         patient.ask(_question(*[client.Unavailable("")] * 99)[0])
     assert time.monotonic() - start < 30
