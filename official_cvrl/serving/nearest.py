@@ -1,12 +1,13 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """The rows of a table that lie nearest to an embedding; by an index if there are many."""
 
+import hashlib
 import os
 
 import faiss
 import numpy as np
 
-from official_cvrl import errors, metrics, outputs
+from official_cvrl import metrics, outputs
 
 # Beneath it a product with all rows takes less than a second, and an index would gain nothing.
 LARGE = 500_000
@@ -42,22 +43,17 @@ class Indexed:
 
     Args:
         embeddings: float32 [num_rows, dim].
-        path: where the index is kept; it is made if it is not there.
+        path: where the index is kept; it is made if it is not there, or is of other embeddings.
 
     Raises:
-        UserError: the index is of other rows, or cannot be written.
+        UserError: the index cannot be written.
     """
 
     def __init__(self, embeddings: np.ndarray, *, path: str):
-        if not os.path.exists(path):
-            _build(embeddings, path)
+        digest = hashlib.sha256(np.ascontiguousarray(embeddings)).digest()
+        if not _is_of(digest, path):
+            _build(embeddings, digest, path)
         self._index = faiss.read_index(path)
-        if (self._index.ntotal, self._index.d) != embeddings.shape:
-            raise errors.UserError(
-                f"{path} is an index of {self._index.ntotal} rows of {self._index.d}, the table "
-                f"has {embeddings.shape[0]} of {embeddings.shape[1]}; delete it, and it is made "
-                "anew."
-            )
         self._index.nprobe = max(1, round(_SHARE_SEARCHED * self._index.nlist))
 
     def find(self, query: np.ndarray, *, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -67,13 +63,25 @@ class Indexed:
         return rows[0][found], similarities[0][found]
 
 
-def _build(embeddings, path):
+def _is_of(digest, path):
+    """Whether the index at a path ends in the checksum of the embeddings that it is to be of."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(-len(digest), os.SEEK_END)
+            return file.read() == digest
+    except OSError:
+        return False
+
+
+def _build(embeddings, digest, path):
     vectors = metrics.normalized(embeddings)
     count, dim = vectors.shape
     cells = max(1, min(round(4 * count**0.5), count // _ROWS_PER_CELL))
-    print(f"Making {path}, once, of {count:,} rows in {cells:,} cells …", flush=True)
+    anew = "once; what is there is of other embeddings" if os.path.exists(path) else "once"
+    print(f"Making {path}, {anew}: {count:,} rows in {cells:,} cells …", flush=True)
     index = faiss.index_factory(dim, f"IVF{cells},Flat", faiss.METRIC_INNER_PRODUCT)
     index.train(vectors)
     index.add(vectors)
     with outputs.whole_file(path) as file:
         file.write(faiss.serialize_index(index))
+        file.write(digest)  # faiss reads as far as an index reaches.

@@ -1,10 +1,11 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """The nearest rows are the nearest; an index finds nearly all of them and is of its table."""
 
+import os
+
 import numpy as np
 import pytest
 
-from official_cvrl import errors
 from official_cvrl.serving import nearest
 
 
@@ -33,8 +34,26 @@ def test_an_index_is_made_once_and_finds_what_comparing_all_does(tmp_path, capsy
     assert capsys.readouterr().out.count("Making") == 1
 
 
-def test_an_index_of_another_table_is_refused(tmp_path):
-    path = str(tmp_path / "x.faiss")
-    nearest.Indexed(_embeddings(100), path=path)
-    with pytest.raises(errors.UserError, match="100 rows of 8, the table has 90 of 8; delete it"):
-        nearest.Indexed(_embeddings(90), path=path)
+@pytest.mark.parametrize("other", ["a number", "a row", "half a file", "another file"])
+def test_an_index_of_other_embeddings_is_made_anew(tmp_path, capsys, other):
+    file, embeddings = tmp_path / "x.faiss", _embeddings(100)
+    nearest.Indexed(embeddings, path=str(file))
+    before = file.stat()
+    if other == "a number":
+        embeddings[7, 3] = -embeddings[7, 3]
+    elif other == "a row":
+        embeddings = embeddings[1:]
+    elif other == "half a file":
+        file.write_bytes(file.read_bytes()[:-1000])
+    else:
+        file.write_bytes(b"text")
+    # Made of the new embeddings, it is not older than they are.
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns + 10**12))
+    query = embeddings[7]
+    rows, similarities = nearest.Indexed(embeddings, path=str(file)).find(query, count=1)
+    assert rows.tolist() == [7]
+    np.testing.assert_allclose(similarities, [1], atol=1e-6)
+    said = capsys.readouterr().out.splitlines()
+    assert [line.count("is of other embeddings") for line in said] == [0, 1]
+    nearest.Indexed(embeddings, path=str(file))
+    assert not capsys.readouterr().out
