@@ -7,7 +7,7 @@ import os
 import posixpath
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from etils import epath
@@ -102,13 +102,19 @@ def readable_file(path: str) -> str | BinaryIO:
     return tf.io.gfile.GFile(path, "rb")
 
 
-def walk(path: str | os.PathLike[str]) -> Iterator[tuple[str, list[str], list[str]]]:
+def walk(
+    path: str | os.PathLike[str], *, on_error: Callable[[OSError], None] | None = None
+) -> Iterator[tuple[str, list[str], list[str]]]:
     """Yields folder, names of its folders and names of its files, as `os.walk` does.
 
     Links to folders are followed.
+
+    Args:
+      path: of the topmost folder.
+      on_error: is given the error of each local folder that cannot be listed.
     """
     if not scheme(path):
-        yield from os.walk(path, followlinks=True)
+        yield from os.walk(path, followlinks=True, onerror=on_error)
         return
     for folder, folders, names in openable_path(path).walk():
         # Buckets have no folders: what stands for them ends in a slash. In place, as the caller may

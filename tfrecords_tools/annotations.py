@@ -7,7 +7,7 @@ import dataclasses
 import hashlib
 import os
 import pathlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from etils import epath
@@ -177,10 +177,17 @@ def printable(name: str) -> str:
     return os.fsencode(name).decode(errors="replace")
 
 
-def files_below(folder: pathlib.Path | epath.Path) -> Iterator[pathlib.Path | epath.Path]:
-    """Yields the files below a folder, hidden ones apart; links to folders are followed once."""
+def files_below(
+    folder: pathlib.Path | epath.Path, *, on_error: Callable[[OSError], None] | None = None
+) -> Iterator[pathlib.Path | epath.Path]:
+    """Yields the files below a folder, hidden ones apart; links to folders are followed once.
+
+    Args:
+      folder: where to look.
+      on_error: is given the error of each local folder that cannot be listed.
+    """
     seen = set()
-    for parent, folders, names in filesystems.walk(folder):
+    for parent, folders, names in filesystems.walk(folder, on_error=on_error):
         real = parent if filesystems.scheme(parent) else os.path.realpath(parent)
         folders[:] = [] if real in seen else [name for name in folders if name[0] != "."]
         if real not in seen:

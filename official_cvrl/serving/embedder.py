@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
-from official_cvrl.serving import client, patience, questions, rows, windows
+from official_cvrl.serving import client, patience, questions, rows, video_files, windows
 from tfrecords_tools import annotations, video
 
 
@@ -59,6 +59,7 @@ class Embedder:
             return rows.Fault(path, f"unexpected {type(error).__name__}: {error}")
 
     def _rows(self, requests, path):
+        state = video_files.state(path)  # Before it is read, or a change in between went unseen.
         encoded = video.read_video(path, settings=video.Settings())
         clips = self._cut(encoded)
         pieces = -(-len(clips.frames) // self._asked.asking.clips_per_request)
@@ -73,7 +74,9 @@ class Embedder:
                 answer.cancel()
         if len(clips.start_us) == 1:
             found = found.mean(axis=0, keepdims=True)
-        return rows.Rows(annotations.printable(path), clips.start_us, clips.end_us, found)
+        times = clips.start_us, clips.end_us
+        name = annotations.printable(path)
+        return rows.Rows(name, *times, found, fault=encoded.fault, state=state)
 
 
 def _as_done(pool, function, items, *, ahead, on_fault):

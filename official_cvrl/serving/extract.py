@@ -50,10 +50,12 @@ def _extract(given, paths):
         model_name=given.model_name,
         connections=options.asking.requests_at_once,
     )
-    failed = extraction.extract(model, [*given.videos, *paths], given.output, options=options)
-    for failure in failed:
-        print(f"no embedding: {failure.path}: {failure.reason}", file=sys.stderr)
-    print(f"Embeddings: {given.output} ({len(failed)} videos without)")
+    outcome = extraction.extract(model, [*given.videos, *paths], given.output, options=options)
+    for words, faults in (("no embedding", outcome.failed), ("read in part", outcome.partial)):
+        for fault in faults:
+            print(f"{words}: {fault.path}: {fault.reason}", file=sys.stderr)
+    failed, partial = len(outcome.failed), len(outcome.partial)
+    print(f"Embeddings: {given.output} ({failed} videos without, {partial} read in part)")
     return 1 if failed else 0
 
 

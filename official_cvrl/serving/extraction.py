@@ -49,9 +49,22 @@ class Options:
         return bool(self.window or self.hop)
 
 
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What the table lacks.
+
+    Attributes:
+        failed: videos without rows, and folders that could not be looked into.
+        partial: videos of which a part alone could be read; their rows are of that part.
+    """
+
+    failed: Sequence[rows.Fault]
+    partial: Sequence[rows.Fault]
+
+
 def extract(
     model: client.Client, paths: Sequence[str], output: str, *, options: Options | None = None
-) -> Sequence[rows.Fault]:
+) -> Outcome:
     """Embeds videos and writes the table.
 
     Args:
@@ -61,24 +74,23 @@ def extract(
             kept beside it, and the next call goes on from there.
         options: how.
 
-    Returns:
-        What could not be embedded.
-
     Raises:
         UserError: no videos, none readable, another model than is needed, or the output cannot be
             written.
         TryAgain: the model does not answer.
     """
     options = options or Options()
-    files = video_files.find(paths)
+    found = video_files.find(paths)
     tables.refuse_unknown(output)
     patient = _patient(options)
     try:
-        running, settings = _running(model, options, patient)
-        kept = journal.Journal(output, settings=settings)
+        running, known_by = _running(model, options, patient)
+        kept = journal.Journal(output, **known_by)
         try:
-            failed = _embed(running, files, kept)
-            _write(output, files, kept, failed)
+            failed = _embed(running, found.videos, kept)
+            names = [annotations.printable(path) for path in found.videos]
+            partial = kept.faults(names)
+            _write(output, names, kept, failed)
         except BaseException:
             kept.close(keep=True)
             raise
@@ -94,7 +106,7 @@ def extract(
             f"delete {output}{journal.SUFFIX} to begin anew with the version that it has now."
         ) from error
     kept.close(keep=False)
-    return failed
+    return Outcome([*found.faults, *failed], partial)
 
 
 def embed(model: client.Client, path: str, *, options: Options | None = None) -> rows.Rows:
@@ -123,19 +135,20 @@ def _patient(options):
 
 
 def _running(model, options, patient):
-    """What embeds videos, and the settings that rows depend on."""
+    """What embeds videos, and what its rows are known by."""
     served = _described(model, options, patient)
     (shape,) = served.inputs[options.asking.signature].values()
     asked = questions.Questions(model, asking=options.asking, patient=patient, num_frames=shape[1])
     try:
-        asked.sample()
+        sample = asked.sample()
     except client.Refused as error:
         raise errors.UserError(
             f"{served.name} does not even embed a sample clip: {error}. It may be another kind of "
             "model, or broken; export it anew."
         ) from error
     cut, settings = _cut(model, options, shape[1])
-    return embedder.Embedder(asked, cut=cut), {"model": served.name} | settings
+    known_by = {"settings": {"model": served.name} | settings, "sample": sample}
+    return embedder.Embedder(asked, cut=cut), known_by
 
 
 def _described(model, options, patient):
@@ -181,6 +194,9 @@ def _say_waiting(options, reason):
 
 
 def _embed(running, files, kept):
+    states = {annotations.printable(path): video_files.state(path) for path in files}
+    if changed := kept.forget_changed(states):
+        print(f"{changed} videos have changed since; they are embedded anew.", file=sys.stderr)
     wanted = [path for path in files if annotations.printable(path) not in kept]
     failed, done = [], len(files) - len(wanted)
     bar = progress.Progress(label="extract", unit="videos", total=len(files), done=done)
@@ -196,11 +212,10 @@ def _embed(running, files, kept):
     return sorted(failed, key=lambda failure: order[failure.path])
 
 
-def _write(output, files, kept, failed):
-    names = [annotations.printable(path) for path in files]
+def _write(output, names, kept, failed):
     if not any(name in kept for name in names):
         first = failed[0]
         raise errors.UserError(
-            f"None of {len(files)} videos has an embedding; {first.path}: {first.reason}."
+            f"None of {len(names)} videos has an embedding; {first.path}: {first.reason}."
         )
     tables.write(output, kept.read(names))

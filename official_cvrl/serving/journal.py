@@ -1,12 +1,15 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """Keeps finished videos beside the output until it is written, so that a killed run goes on."""
 
+import dataclasses
 import fcntl
 import json
 import os
 import struct
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
 
 from official_cvrl import errors
 from official_cvrl.serving import rows
@@ -14,52 +17,85 @@ from official_cvrl.serving import rows
 # Before each entry: its length and its checksum. A kill may leave half an entry at the end.
 _HEAD = struct.Struct("<QI")
 SUFFIX = ".journal"
+# How far one model's answers lie apart, of the largest number: it rounds to 16 bits, or its server
+# batches and moves between machines.
+_ROUNDING = 0.02
+
+
+@dataclasses.dataclass(frozen=True)
+class _Entry:
+    """What memory holds of a finished video; its rows stay on disk."""
+
+    place: int
+    fault: str
+    state: Sequence[int]
 
 
 class Journal:
-    """The finished videos of an extraction, on disk; memory holds their names alone.
+    """The finished videos of an extraction, on disk.
 
     Args:
         output: the journal is beside it.
         settings: what rows depend on. Those of another extraction are not gone on with.
+        sample: float32 [dim], what the model says to a sample clip, which tells models of one name
+            apart.
 
     Raises:
         UserError: the journal is in use, of another extraction, or cannot be written.
     """
 
-    def __init__(self, output: str, *, settings: Mapping[str, object]):
+    def __init__(self, output: str, *, settings: Mapping[str, object], sample: np.ndarray):
         self._path = output + SUFFIX
-        self._places: dict[str, int] = {}
+        self._entries: dict[str, _Entry] = {}
         try:
-            self._file = open(self._path, "a+b")  # noqa: SIM115
+            # Without a buffer: what did not fit on the disk would be written again at the end.
+            self._file = open(self._path, "a+b", buffering=0)  # noqa: SIM115
         except OSError as error:
             raise errors.UserError(f"{self._path} cannot be written: {error.strerror}.") from error
         try:
             self._lock()
-            self._open(json.dumps(settings, sort_keys=True))
+            self._open(settings, sample)
         except BaseException:
             self._file.close()
             raise
 
     def __len__(self):
-        return len(self._places)
+        return len(self._entries)
 
     def __contains__(self, path: str):
-        return path in self._places
+        return path in self._entries
 
     def append(self, found: rows.Rows) -> None:
-        """Keeps a video's rows; they survive the process from here on."""
-        self._places[found.path] = self._write(found.to_bytes())
+        """Keeps a video's rows; they survive the process from here on.
+
+        Raises:
+            UserError: the disk is full; the journal is then as it was before.
+        """
+        place = self._write(found.to_bytes())
+        self._entries[found.path] = _Entry(place, found.fault, found.state)
+
+    def forget_changed(self, states: Mapping[str, Sequence[int]]) -> int:
+        """Takes videos out whose files have another state now; returns how many."""
+        there = states.keys() & self._entries.keys()
+        changed = [path for path in there if self._entries[path].state != states[path]]
+        for path in changed:
+            del self._entries[path]
+        return len(changed)
 
     def read(self, paths: Iterable[str]) -> Iterator[rows.Rows]:
         """Yields what is kept of some videos, in their order; one after the other is in memory."""
         for path in paths:
-            if path in self._places:
-                yield rows.Rows.from_bytes(self._read(self._places[path]))
+            if path in self:
+                yield rows.Rows.from_bytes(self._read(self._entries[path].place))
+
+    def faults(self, paths: Iterable[str]) -> Sequence[rows.Fault]:
+        """Returns what is lost of those videos whose rows are kept, in the order of `paths`."""
+        kept = [(path, self._entries[path].fault) for path in paths if path in self]
+        return [rows.Fault(path, fault) for path, fault in kept if fault]
 
     def close(self, *, keep: bool) -> None:
         """Ends it; with `keep` what is in it stays for the next run, if anything is."""
-        if not (keep and self._places):
+        if not (keep and self._entries):
             os.remove(self._path)
         self._file.close()
 
@@ -71,30 +107,56 @@ class Journal:
                 f"{self._path} is in use: another extraction writes the same output."
             ) from error
 
-    def _open(self, settings):
+    def _open(self, settings, sample):
         there = self._read(0)
         if there is None:
-            self._file.truncate(0)
-            self._write(settings.encode())
-        elif there.decode() != settings:
+            self._begin({"settings": settings, "sample": sample.tolist()})
+        else:
+            self._refuse_other(json.loads(there), settings, sample)
+            self._find_entries(_HEAD.size + len(there))
+
+    def _begin(self, head):
+        self._file.truncate(0)
+        try:
+            self._write(json.dumps(head).encode())
+        except errors.UserError:
+            os.remove(self._path)
+            raise
+
+    def _refuse_other(self, head, settings, sample):
+        kept = json.dumps(head.get("settings", head), sort_keys=True)
+        now = json.dumps(settings, sort_keys=True)
+        if kept != now:
             raise errors.UserError(
-                f"{self._path} is what an extraction of other settings has finished: "
-                f"{there.decode()}, now {settings}. Give those settings to go on with it, or "
+                f"{self._path} is what an extraction of other settings has finished: {kept}, now "
+                f"{now}. Give those settings to go on with it, or delete it to start anew."
+            )
+        if not _are_alike(np.array(head["sample"]), sample):
+            raise errors.UserError(
+                f"{self._path} is what another model of the same name has finished: it embeds a "
+                f"sample clip otherwise ({now}). Have that model served again to go on with it, or "
                 "delete it to start anew."
             )
-        else:
-            self._find_entries(_HEAD.size + len(there))
 
     def _find_entries(self, place):
         while (data := self._read(place)) is not None:
-            self._places[rows.Rows.from_bytes(data).path] = place
+            found = rows.Rows.from_bytes(data)
+            self._entries[found.path] = _Entry(place, found.fault, found.state)
             place += _HEAD.size + len(data)
         self._file.truncate(place)
 
     def _write(self, data):
         place = self._file.seek(0, os.SEEK_END)
-        self._file.write(_HEAD.pack(len(data), zlib.crc32(data)) + data)
-        self._file.flush()
+        left = memoryview(_HEAD.pack(len(data), zlib.crc32(data)) + data)
+        try:
+            while left:
+                left = left[self._file.write(left) :]
+        except OSError as error:
+            self._file.truncate(place)
+            raise errors.UserError(
+                f"{self._path} cannot be written: {error.strerror}. What is in it is kept: make "
+                "room there, and the same command goes on."
+            ) from error
         return place
 
     def _read(self, place):
@@ -106,3 +168,9 @@ class Journal:
         length, checksum = _HEAD.unpack(head)
         data = self._file.read(min(length, os.fstat(self._file.fileno()).st_size))
         return data if len(data) == length and zlib.crc32(data) == checksum else None
+
+
+def _are_alike(one, other):
+    if one.shape != other.shape:
+        return False
+    return bool(np.abs(one - other).max() <= _ROUNDING * np.abs(other).max())

@@ -1,7 +1,9 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """A SavedModel in this process."""
 
+import hashlib
 import os
+import pathlib
 
 import numpy as np
 import tensorflow as tf
@@ -9,6 +11,8 @@ import tensorflow as tf
 from official_cvrl import errors
 from official_cvrl.data import clip_format
 from official_cvrl.serving import client
+
+_CHUNK = 1 << 22
 
 
 class Local(client.Client):
@@ -21,20 +25,27 @@ class Local(client.Client):
         saved_model: a version's folder, or a folder of versions, of which the newest is taken.
 
     Raises:
-        UserError: no SavedModel of this package there, or its clip format is broken.
+        UserError: no SavedModel of this package there, or it is broken.
     """
 
     def __init__(self, saved_model: str):
         self._folder = _newest_version(saved_model)
         self.clip = _read_clip_format(os.path.join(self._folder, clip_format.SERVED_FILE))
-        self._model = tf.saved_model.load(self._folder)
+        try:
+            self._model = tf.saved_model.load(self._folder)
+        except (OSError, ValueError, tf.errors.OpError) as error:
+            raise errors.UserError(
+                f"{self._folder} cannot be loaded: {error}. Make the SavedModel again with python "
+                "-m official_cvrl.serving.export."
+            ) from error
 
     def describe(self, *, timeout: float) -> client.Description:
         """See the base class."""
         del timeout
         functions = self._model.signatures.items()
         inputs = {signature: _shapes(function) for signature, function in functions}
-        return client.Description(os.path.abspath(self._folder), inputs)
+        name = f"{os.path.abspath(self._folder)}, sha256 {_checksum(self._folder)[:16]}"
+        return client.Description(name, inputs)
 
     def predict(
         self, signature: str, name: str, values: np.ndarray, *, output: str, timeout: float
@@ -50,6 +61,19 @@ class Local(client.Client):
 def _shapes(function):
     _, named = function.structured_input_signature
     return {name: tuple(spec.shape) for name, spec in named.items()}
+
+
+def _checksum(folder):
+    """Of the graph and the weights, with what they are called."""
+    digest = hashlib.sha256()
+    for path in sorted(pathlib.Path(folder).rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if name == "saved_model.pb" or name.startswith("variables/"):
+            digest.update(f"{name} {path.stat().st_size}\n".encode())
+            with open(path, "rb") as file:
+                while chunk := file.read(_CHUNK):
+                    digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _newest_version(folder):

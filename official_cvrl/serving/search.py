@@ -2,6 +2,7 @@
 """Videos that look like a video: the nearest rows of a table that `extract` wrote, as a page."""
 
 import os
+import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -94,7 +95,10 @@ def _embedding(given):
         saved_model=given.saved_model, server=given.server, model_name=given.model_name
     )
     options = extraction.Options(temporal_stride=given.temporal_stride)
-    return extraction.embed(model, given.query, options=options).embeddings[0]
+    found = extraction.embed(model, given.query, options=options)
+    if found.fault:
+        print(f"read in part: {found.path}: {found.fault}", file=sys.stderr)
+    return found.embeddings[0]
 
 
 def define_flags(values: flags.FlagValues) -> None:

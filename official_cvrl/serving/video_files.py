@@ -2,15 +2,31 @@
 """Which videos a person means: files, folders of them, lists of them."""
 
 import csv
+import dataclasses
 import os
+import pathlib
 from collections.abc import Iterator, Sequence
 
 from official_cvrl import errors
+from official_cvrl.serving import rows
 from tfrecords_tools import annotations
 
 
-def find(paths: Sequence[str]) -> Sequence[str]:
-    """Returns the video files that some paths name, each once.
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """What some paths name.
+
+    Attributes:
+        videos: paths of files, each once.
+        faults: folders that cannot be read, and lines of lists that name no video.
+    """
+
+    videos: Sequence[str]
+    faults: Sequence[rows.Fault]
+
+
+def find(paths: Sequence[str]) -> Found:
+    """Returns the video files that some paths name.
 
     Args:
         paths: video files; folders, in which what is no video by its name is passed over; .csv
@@ -19,31 +35,48 @@ def find(paths: Sequence[str]) -> Sequence[str]:
     Raises:
         UserError: a path leads nowhere, a list has no such column, or there are no videos.
     """
-    files = list(dict.fromkeys(file for path in paths for file in _files(path)))
-    if not files:
+    faults = []
+    videos = list(dict.fromkeys(file for path in paths for file in _files(path, faults)))
+    if not videos:
         given = f"No videos in {', '.join(paths)}" if paths else "No videos given"
+        reasons = "".join(f"; {fault.path}: {fault.reason}" for fault in faults[:1])
         raise errors.UserError(
-            f"{given}; name files, folders or .csv lists of them with --videos=PATH."
+            f"{given}{reasons}; name files, folders or .csv lists of them with --videos=PATH."
         )
-    return files
+    return Found(videos, faults)
 
 
-def _files(path):
+def state(path: str) -> Sequence[int]:
+    """Returns a file's size in bytes and the time of its last change in ns; empty if there is none.
+
+    As long as it is the same, so are the frames.
+    """
+    try:
+        found = os.stat(path)
+    except OSError:
+        return ()
+    return found.st_size, found.st_mtime_ns
+
+
+def _files(path, faults):
     if os.path.isdir(path):
-        return sorted(_in_folder(path))
+        return sorted(_in_folder(path, faults))
     if not os.path.exists(path):
         raise errors.UserError(f"No such video, folder or list: {path!r}.")
-    return _in_list(path) if path.lower().endswith(".csv") else [path]
+    return list(_in_list(path, faults)) if path.lower().endswith(".csv") else [path]
 
 
-def _in_folder(path) -> Iterator[str]:
-    for folder, _, names in os.walk(path):
-        for name in names:
-            if not name.startswith(".") and annotations.may_be_video(name):
-                yield os.path.join(folder, name)
+def _in_folder(path, faults) -> Iterator[str]:
+    def note(error):
+        reason = f"folder cannot be read: {error.strerror}"
+        faults.append(rows.Fault(os.fspath(error.filename), reason))
+
+    for file in annotations.files_below(pathlib.Path(path), on_error=note):
+        if annotations.may_be_video(file.name):
+            yield os.fspath(file)
 
 
-def _in_list(path):
+def _in_list(path, faults) -> Iterator[str]:
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             table = csv.DictReader(file)
@@ -52,7 +85,11 @@ def _in_list(path):
                     f"{path}: the first line must name a column path; it names "
                     f"{', '.join(table.fieldnames or ()) or 'nothing'}."
                 )
-            return [_listed(row["path"], path) for row in table if row["path"]]
+            for row in table:
+                if row["path"]:
+                    yield _listed(row["path"], path)
+                else:
+                    faults.append(rows.Fault(f"{path}:{table.line_num}", "the line has no path"))
     except (OSError, ValueError, csv.Error) as error:
         raise errors.UserError(f"{path} cannot be read as a list of videos: {error}.") from error
 

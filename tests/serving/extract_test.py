@@ -34,6 +34,12 @@ def _command(*arguments):
     return [sys.executable, "-m", "official_cvrl.serving.extract", *map(str, arguments)]
 
 
+def _spoil_unnoticed(path):
+    before = path.stat()
+    path.write_bytes(b"\0" * before.st_size)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
 def _extract(*arguments):
     """Runs the command in this process, because one of its own takes seconds to start."""
     given = flags.FlagValues()
@@ -89,12 +95,12 @@ def test_a_killed_run_goes_on_and_a_bad_video_shows_in_the_exit_code(tmp_path, c
     (folder / "9.mp4").unlink()
     (folder / "9.mp4").write_bytes(b"not a video")
     for number in range(4):  # What is done is not read again.
-        (folder / f"{number}.mp4").write_bytes(b"")
+        _spoil_unnoticed(folder / f"{number}.mp4")
     assert _extract(*arguments) == 1
     said = capsys.readouterr()
     assert f"no embedding: {folder}/9.mp4: unreadable" in said.err
     assert "extract: 5/5 videos" in said.err
-    assert said.out == f"Embeddings: {output} (1 videos without)\n"
+    assert said.out == f"Embeddings: {output} (1 videos without, 0 read in part)\n"
     assert tables.read(str(output)).paths == [str(folder / f"{number}.mp4") for number in range(4)]
     assert not journal.exists()
 

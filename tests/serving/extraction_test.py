@@ -1,6 +1,7 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """From files to a table: what is in it, what is left out, and where a run goes on."""
 
+import os
 import shutil
 
 import numpy as np
@@ -55,11 +56,20 @@ def _after(answers, fault):
     return instead
 
 
+def _leave_journal(served, paths, output):
+    """Embeds videos into a table that cannot be written in the end."""
+    model = _Counting(local.Local(served), instead=lambda *_: os.makedirs(output, exist_ok=True))
+    with pytest.raises(errors.UserError, match="cannot be written"):
+        extraction.extract(model, paths, output, options=_options())
+    os.rmdir(output)
+
+
 def _options(**given):
     asking = questions.Asking(**{key: given.pop(key) for key in [*given] if key in _ASKING})
     return extraction.Options(**given, temporal_stride=1, asking=asking)
 
 
+_NOTHING_LACKING = extraction.Outcome([], [])
 _ASKING = ("signature", "clips_per_request", "requests_at_once")
 
 
@@ -74,7 +84,7 @@ def test_a_row_is_the_mean_over_clips(served, folder, tmp_path, signature):
     output = str(tmp_path / "x.npz")
     options = _options(num_clips=3, clips_per_request=2, requests_at_once=2, signature=signature)
     model = _Counting(local.Local(served))
-    assert extraction.extract(model, [str(folder)], output, options=options) == []
+    assert extraction.extract(model, [str(folder)], output, options=options) == _NOTHING_LACKING
     table = tables.read(output)
     assert table.paths == [str(folder / f"{number}.mp4") for number in range(3)]
     for path, row in zip(table.paths, table.embeddings, strict=True):
@@ -105,13 +115,17 @@ def test_a_bad_video_is_one_of_many(served, folder, tmp_path):
     broken.write_bytes(b"not a video")
     output = str(tmp_path / "x.npz")
     missing = str(tmp_path / "missing.mp4")
-    (tmp_path / "list.csv").write_text("path\nmissing.mp4\n")
+    (tmp_path / "list.csv").write_text("path,label\nmissing.mp4,\n,nothing\n")
     paths = [str(wide), str(broken), str(tmp_path / "list.csv"), str(folder / "0.mp4")]
-    failed = extraction.extract(local.Local(served), paths, output)
-    assert [failure.path for failure in failed] == [str(wide), str(broken), missing]
-    assert "assertion failed" in failed[0].reason
-    assert failed[1].reason.startswith("unreadable: ")
-    assert failed[2].reason == "no such file"
+    outcome = extraction.extract(local.Local(served), paths, output)
+    failed = outcome.failed
+    assert not outcome.partial
+    line = f"{tmp_path}/list.csv:3"
+    assert [failure.path for failure in failed] == [line, str(wide), str(broken), missing]
+    assert failed[0].reason == "the line has no path"
+    assert "assertion failed" in failed[1].reason
+    assert failed[2].reason.startswith("unreadable: ")
+    assert failed[3].reason == "no such file"
     assert tables.read(output).paths == [str(folder / "0.mp4")]
     with pytest.raises(errors.UserError, match=f"None of 2 videos.*{wide}: "):
         extraction.extract(local.Local(served), paths[:2], output)
@@ -151,6 +165,81 @@ def test_another_version_does_not_go_on_with_it(served, folder, tmp_path):
         extraction.extract(local.Local(str(versions)), *arguments, options=_options())
 
 
+def test_other_weights_in_the_same_place_are_another_model(served, tmp_path):
+    folder = tmp_path / "1"
+    shutil.copytree(f"{served}/1", folder)
+
+    def name(value):
+        module = tf.Module()
+        module.weight = tf.Variable(value)
+        tf.saved_model.save(module, str(folder))
+        return local.Local(str(folder)).describe(timeout=1).name
+
+    first, second = name(1.0), name(2.0)
+    assert first.split(", sha256")[0] == second.split(", sha256")[0] == str(folder)
+    assert first != second
+    shutil.copytree(folder, tmp_path / "2")
+    copied = local.Local(str(tmp_path / "2")).describe(timeout=1).name
+    assert copied.split(", sha256")[1] == second.split(", sha256")[1]
+
+
+def test_a_damaged_model_is_named(served, tmp_path):
+    folder = tmp_path / "1"
+    shutil.copytree(f"{served}/1", folder)
+    weights = folder / "variables" / "variables.data-00000-of-00001"
+    weights.write_bytes(b"\0" * weights.stat().st_size)
+    with pytest.raises(errors.UserError, match=f"{folder} cannot be loaded: .*serving.export"):
+        local.Local(str(folder))
+
+
+def test_a_model_of_the_same_name_that_says_something_else_does_not_go_on(served, folder, tmp_path):
+    class Brighter(_Counting):
+        def predict(self, *arguments, **named):
+            return 1.05 * super().predict(*arguments, **named)
+
+    silent = _Counting(local.Local(served), instead=_after(2, client.Unavailable("silent")))
+    arguments = [str(folder)], str(tmp_path / "x.npz")
+    options = _options(patience=0.0, clips_per_request=10)
+    with pytest.raises(errors.TryAgain):
+        extraction.extract(silent, *arguments, options=options)
+    with pytest.raises(errors.UserError, match="another model of the same name"):
+        extraction.extract(Brighter(local.Local(served)), *arguments, options=_options())
+
+
+def test_a_video_that_changed_since_is_embedded_anew(served, folder, tmp_path, capsys):
+    videos_now = tmp_path / "videos"
+    shutil.copytree(folder, videos_now)
+    output = str(tmp_path / "x.npz")
+    _leave_journal(served, [str(videos_now)], output)
+    shutil.copy(folder / "2.mp4", videos_now / "0.mp4")
+    (videos_now / "1.mp4").write_bytes(b"broken since")
+    model = _Counting(local.Local(served))
+    outcome = extraction.extract(model, [str(videos_now)], output, options=_options())
+    assert len(model.requests) == 1 + 2  # The sample, and two of the video that changed.
+    assert [fault.path for fault in outcome.failed] == [str(videos_now / "1.mp4")]
+    table = tables.read(output)
+    assert table.paths == [str(videos_now / name) for name in ("0.mp4", "2.mp4")]
+    np.testing.assert_array_equal(table.embeddings[0], table.embeddings[1])
+    assert "2 videos have changed since" in capsys.readouterr().err
+
+
+def test_what_is_read_in_part_is_named_whichever_run_read_it(served, folder, tmp_path):
+    half, output = tmp_path / "half.mkv", tmp_path / "x.npz"
+    videos.write_video(half, direction="left", seed=0, size=20, num_frames=40)
+    half.write_bytes(half.read_bytes()[: half.stat().st_size // 2])
+    paths = [str(half), str(folder)]
+    _leave_journal(served, paths, str(output))
+    model = _Counting(local.Local(served))
+    for asked in (1, 1 + 8):  # The second run reads everything itself.
+        outcome = extraction.extract(model, paths, str(output), options=_options())
+        assert len(model.requests) == asked + (asked > 1)
+        assert not outcome.failed
+        ((path, reason),) = [(fault.path, fault.reason) for fault in outcome.partial]
+        assert path == str(half)
+        assert reason.startswith("the first 1.5 of 4.0 s decode")
+        assert len(tables.read(str(output)).paths) == 4
+
+
 def test_a_version_that_is_dropped_ends_the_run_and_spoils_no_video(served, folder, tmp_path):
     output = tmp_path / "x.npz"
     dropped = _Counting(local.Local(served), instead=_after(2, client.Gone("NOT_FOUND: cvrl 1")))
@@ -158,7 +247,8 @@ def test_a_version_that_is_dropped_ends_the_run_and_spoils_no_video(served, fold
     with pytest.raises(errors.UserError, match="dropped.*NOT_FOUND: cvrl 1.*x.npz.journal"):
         extraction.extract(dropped, *arguments, options=_options(clips_per_request=10))
     assert not output.exists()
-    assert extraction.extract(local.Local(served), *arguments, options=_options()) == []
+    outcome = extraction.extract(local.Local(served), *arguments, options=_options())
+    assert outcome == _NOTHING_LACKING
     assert len(tables.read(str(output)).paths) == 3
 
 
@@ -172,7 +262,7 @@ def test_a_video_that_is_never_answered_is_one_of_many(served, folder, tmp_path,
 
     output, options = str(tmp_path / "x.npz"), _options(patience=0.1, requests_at_once=at_once)
     model = _Counting(local.Local(served), instead=instead)
-    (fault,) = extraction.extract(model, [str(folder)], output, options=options)
+    (fault,) = extraction.extract(model, [str(folder)], output, options=options).failed
     assert fault.path == str(folder / "1.mp4")
     assert "no answer, though there is one to other clips: INTERNAL: too dark" in fault.reason
     assert tables.read(output).paths == [str(folder / "0.mp4"), str(folder / "2.mp4")]

@@ -1,6 +1,8 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """What is in the journal survives a kill at any byte; what is of another extraction is refused."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -14,8 +16,8 @@ def _rows(path, value):
     return rows.Rows(path, np.array([0, 5]), np.array([5, 9]), np.full([2, 3], value, np.float32))
 
 
-def _open(output, settings=_SETTINGS):
-    return journal.Journal(str(output), settings=settings)
+def _open(output, settings=_SETTINGS, sample=(1.0, -2.0)):
+    return journal.Journal(str(output), settings=settings, sample=np.array(sample, np.float32))
 
 
 def test_cut_at_any_byte_the_whole_entries_before_it_are_there(tmp_path):
@@ -61,6 +63,60 @@ def test_other_settings_are_refused_by_name(tmp_path):
     kept.close(keep=True)
     with pytest.raises(errors.UserError, match='"num_clips": 10.*"num_clips": 2.*delete'):
         _open(tmp_path / "x.npz", {"num_clips": 2})
+
+
+@pytest.mark.parametrize("sample", [(1.0, -2.1), (1.0, -2.0, 0.0), (float("nan"), -2.0)])
+def test_another_model_of_the_same_name_is_refused(tmp_path, sample):
+    kept = _open(tmp_path / "x.npz")
+    kept.append(_rows("a", 1))
+    kept.close(keep=True)
+    with pytest.raises(errors.UserError, match="another model of the same name.*num_clips.*delete"):
+        _open(tmp_path / "x.npz", sample=sample)
+    kept = _open(tmp_path / "x.npz", sample=(1.01, -1.98))  # The same, rounded otherwise.
+    assert "a" in kept
+    kept.close(keep=True)
+
+
+def test_files_of_another_state_are_forgotten_and_the_last_rows_count(tmp_path):
+    kept = _open(tmp_path / "x.npz")
+    states = {"a": (1, 10), "b": (2, 20), "gone": (3, 30)}
+    for path, state in states.items():
+        kept.append(dataclasses.replace(_rows(path, 1), state=state, fault=f"half of {path}"))
+    kept.close(keep=True)
+    kept = _open(tmp_path / "x.npz")
+    assert kept.forget_changed({"a": (1, 11), "b": (2, 20), "new": (4, 40), "gone": ()}) == 2
+    assert ["a" in kept, "b" in kept, "gone" in kept] == [False, True, False]
+    kept.append(dataclasses.replace(_rows("a", 2), state=(1, 11)))
+    kept.close(keep=True)
+    kept = _open(tmp_path / "x.npz")
+    (found,) = kept.read(["a"])
+    assert (found.state, found.embeddings[0, 0]) == ((1, 11), 2)
+    assert kept.faults(["b", "a"]) == [rows.Fault("b", "half of b")]
+    kept.close(keep=True)
+
+
+@pytest.mark.parametrize("done", [0, 1])
+def test_what_does_not_fit_on_the_disk_is_not_there_by_half(tmp_path, done, full_disk):
+    output, file = tmp_path / "x.npz", tmp_path / "x.npz.journal"
+    kept = _open(output)
+    for number in range(done):
+        kept.append(_rows(str(number), number))
+    size = file.stat().st_size
+    with full_disk(size + 50), pytest.raises(errors.UserError) as caught:
+        kept.append(_rows("large", 7))
+    caught.match(f"{file} cannot be written: .*large.*make room.*goes on")
+    assert file.stat().st_size == size
+    kept.append(_rows("later", 8))
+    kept.close(keep=True)
+    kept = _open(output)
+    assert [one.path for one in kept.read(["0", "large", "later"])] == ["0"] * done + ["later"]
+    kept.close(keep=True)
+
+
+def test_a_disk_that_is_full_from_the_start_keeps_nothing(tmp_path, full_disk):
+    with full_disk(20), pytest.raises(errors.UserError, match="x.npz.journal cannot be written"):
+        _open(tmp_path / "x.npz")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_two_at_once_are_refused(tmp_path):

@@ -80,7 +80,15 @@ def test_a_new_video_is_embedded_by_the_model(tmp_path, capsys):
     assert _search(*arguments) == 2
     assert "has no row in" in capsys.readouterr().err
     assert _search(*arguments, f"--saved_model={model}") == 0
-    assert capsys.readouterr().out.startswith("0.99")  # Noise is grey on the whole.
+    said = capsys.readouterr()
+    assert said.out.startswith("0.99")  # Noise is grey on the whole.
+    assert not said.err
+    videos.write_video(tmp_path / "half.mkv", direction="left", seed=0, size=20, num_frames=40)
+    data = (tmp_path / "half.mkv").read_bytes()
+    (tmp_path / "half.mkv").write_bytes(data[: len(data) // 2])
+    arguments = _arguments(tmp_path / "x.npz", tmp_path, query="half.mkv")
+    assert _search(*arguments, f"--saved_model={model}") == 0
+    assert f"read in part: {tmp_path}/half.mkv: the first 1.5" in capsys.readouterr().err
 
 
 def test_a_table_of_another_model_is_refused(index, tmp_path, capsys):

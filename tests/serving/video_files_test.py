@@ -1,6 +1,9 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """Files, folders and lists, each video once; what leads nowhere is named."""
 
+import os
+import shutil
+
 import pytest
 
 from official_cvrl import errors
@@ -17,15 +20,61 @@ def _folder(tmp_path):
 
 
 def test_a_folder_may_hold_more_than_videos(folder):
-    assert video_files.find([str(folder)]) == [str(folder / "a/1.mkv"), str(folder / "b.mp4")]
+    found = video_files.find([str(folder)])
+    assert found.videos == [str(folder / "a/1.mkv"), str(folder / "b.mp4")]
+    assert found.faults == []
+
+
+def test_links_to_folders_are_followed_once(folder, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "c.mp4").write_bytes(b"")
+    (folder / "link").symlink_to(elsewhere)
+    (elsewhere / "back").symlink_to(folder)
+    found = video_files.find([str(folder)]).videos
+    assert found == [str(folder / name) for name in ("a/1.mkv", "b.mp4", "link/c.mp4")]
+
+
+def test_a_folder_that_cannot_be_read_is_named(folder):
+    # Root may look everywhere, but not along a path that is longer than the system's longest.
+    name, parent = "x" * 250, os.open(folder, os.O_DIRECTORY)
+    for _ in range(5000 // len(name)):
+        os.mkdir(name, dir_fd=parent)
+        inside = os.open(name, os.O_DIRECTORY, dir_fd=parent)
+        os.close(parent)
+        parent = inside
+    os.close(parent)
+    found = video_files.find([str(folder)])
+    assert len(found.videos) == 2
+    (fault,) = found.faults
+    assert fault.path.startswith(f"{folder}/{name}/{name}")
+    assert fault.reason == "folder cannot be read: File name too long"
+    shutil.rmtree(folder / name)
+
+
+def test_the_state_is_another_once_a_file_is_written(tmp_path):
+    path = tmp_path / "a.mp4"
+    assert video_files.state(str(path)) == ()
+    path.write_bytes(b"12")
+    first = video_files.state(str(path))
+    assert first == video_files.state(str(path))
+    os.utime(path, ns=(0, first[1] + 1))
+    assert video_files.state(str(path)) != first
+    path.write_bytes(b"123")
+    os.utime(path, ns=(0, first[1]))
+    assert video_files.state(str(path)) == (3, first[1])
 
 
 def test_a_list_is_relative_to_itself_and_a_video_counts_once(folder):
     table = folder / "list.csv"
-    table.write_text(f"label,path\nx,b.mp4\ny,{folder}/a/1.mkv\nz,missing.mp4\n", encoding="utf-8")
+    rows = f"x,b.mp4\ny,{folder}/a/1.mkv\nw,\nz,missing.mp4\n"
+    table.write_text(f"label,path\n{rows}", encoding="utf-8")
     found = video_files.find([str(folder / "b.mp4"), str(table)])
     # One that is not there is one of many: it is reported as what cannot be read is.
-    assert found == [str(folder / name) for name in ("b.mp4", "a/1.mkv", "missing.mp4")]
+    names = ("b.mp4", "a/1.mkv", "missing.mp4")
+    assert found.videos == [str(folder / name) for name in names]
+    assert [(one.path, one.reason) for one in found.faults] == [
+        (f"{table}:4", "the line has no path")
+    ]
 
 
 @pytest.mark.parametrize(
