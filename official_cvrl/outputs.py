@@ -48,5 +48,5 @@ def _unwritable(output, error):
     suffix = os.path.splitext(output)[1]
     return errors.UserError(
         f"{output!r} cannot be written: {reason}. Give --output=FILE{suffix} in a folder that is "
-        "there and that you may write to."
+        "there, has room, and that you may write to."
     )

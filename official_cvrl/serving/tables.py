@@ -7,6 +7,7 @@ them as the arrays `paths`, `start_us`, `end_us`, `embeddings`; the others call 
 """
 
 import dataclasses
+import errno
 import os
 import tempfile
 import zipfile
@@ -159,10 +160,13 @@ def _read_parquet(path):
 
 
 def _write_tfrecord(file: BinaryIO, videos):
-    with tf.io.TFRecordWriter(file.name) as writer:
-        for video in videos:
-            for row in zip(video.start_us, video.end_us, video.embeddings, strict=True):
-                writer.write(_example(video.path, *row).SerializeToString())
+    try:
+        with tf.io.TFRecordWriter(file.name) as writer:
+            for video in videos:
+                for row in zip(video.start_us, video.end_us, video.embeddings, strict=True):
+                    writer.write(_example(video.path, *row).SerializeToString())
+    except tf.errors.OpError as error:  # So TensorFlow says what the disk says to others.
+        raise OSError(errno.EIO, error.message) from error
 
 
 def _example(path, start_us, end_us, embedding):

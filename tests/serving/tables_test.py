@@ -1,6 +1,8 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """Three formats, one content, which others read as well."""
 
+import gc
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -77,6 +79,24 @@ def test_a_fault_on_the_way_leaves_what_was_there(tmp_path, suffix):
         tables.write(str(output), broken())
     assert output.read_bytes() == b"before"
     assert list(tmp_path.iterdir()) == [output]
+
+
+@pytest.mark.parametrize("suffix", _SUFFIXES)
+@pytest.mark.parametrize("num_bytes", [10, 3000, 150_000])
+def test_a_full_disk_leaves_what_was_there(tmp_path, suffix, num_bytes, full_disk, recwarn, capsys):
+    output = tmp_path / f"x{suffix}"
+    output.write_bytes(b"before")
+    embeddings = np.random.default_rng(0).random([50, 1000], np.float32)
+    large = rows.Rows("a.mp4", np.arange(50), np.arange(50), embeddings)
+    with full_disk(num_bytes), pytest.raises(errors.UserError) as caught:
+        tables.write(str(output), [large])
+    caught.match(f"{output}' cannot be written: .*[Ll]arge.* has room")
+    assert output.read_bytes() == b"before"
+    assert list(tmp_path.iterdir()) == [output]
+    del caught
+    gc.collect()
+    assert not recwarn.list
+    assert not capsys.readouterr().err
 
 
 @pytest.mark.parametrize("suffix", [*_SUFFIXES, ".csv"])
