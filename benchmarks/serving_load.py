@@ -83,6 +83,7 @@ class _Load:
             model_name="cvrl",
             connections=_CLIENTS.value,
         )
+        stack.enter_context(contextlib.closing(model))
         patience.Patience(_PATIENCE, say=self._say).ask(lambda: model.describe(timeout=_TIMEOUT))
         return model
 

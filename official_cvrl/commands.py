@@ -1,12 +1,27 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """How a command ends: its exit code, and one line where a person is to read why."""
 
+import contextlib
+import os
 import sys
 from collections.abc import Callable
 
 from official_cvrl import errors
 
 INTERRUPTED = 130
+
+
+def leave(code: int) -> None:
+    """Ends the process with a code; at once after an interruption, whatever other threads do.
+
+    They may be in the middle of a request or a file, and Python would wait for them.
+    """
+    if code == INTERRUPTED:
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError):  # Nobody may read it any more.
+                stream.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def exit_code(command: Callable[[], int | None], *, interrupted: str | Callable[[], str]) -> int:

@@ -1,6 +1,9 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """Exit codes of commands, and what a person reads."""
 
+import subprocess
+import sys
+
 import pytest
 
 from official_cvrl import commands, errors
@@ -37,6 +40,21 @@ def test_what_an_interruption_leaves_is_asked_when_it_came(capsys):
 
     assert commands.exit_code(command, interrupted=lambda: f"Kept: {left[0]}.") == 130
     assert capsys.readouterr().err == "Kept: half a file.\n"
+
+
+@pytest.mark.parametrize("code", [75, 130])
+def test_an_interrupted_process_does_not_wait_for_threads(code):
+    program = f"""if True:
+        import atexit, sys, threading
+        from official_cvrl import commands
+        atexit.register(print, "waited")
+        threading.Thread(target=threading.Event().wait, args=[0.3]).start()
+        print("last words")
+        commands.leave({code})
+    """
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == code
+    assert done.stdout == ("last words\n" if code == 130 else "last words\nwaited\n")
 
 
 def test_what_is_nobodys_mistake_keeps_its_trace():

@@ -32,17 +32,19 @@ class Embedder:
             patience.GaveUp: the model does not answer any more, whatever it is asked.
             client.Gone: it is not served any more.
         """
-        at_once, stop = self._asked.asking.requests_at_once, self._asked.patient.stop
+        at_once, patient = self._asked.asking.requests_at_once, self._asked.patient
         # One more video than requests: the next is decoded while the others wait for the model.
         videos = concurrent.futures.ThreadPoolExecutor(at_once + 1, "video")
         requests = concurrent.futures.ThreadPoolExecutor(at_once, "request")
         try:
             read = functools.partial(self._video, requests)
-            yield from _as_done(videos, read, paths, ahead=at_once + 1, on_fault=stop)
+            yield from _as_done(videos, read, paths, ahead=at_once + 1, on_fault=patient.stop)
         finally:
-            stop()
-            for pool in (videos, requests):
-                pool.shutdown(cancel_futures=True)
+            patient.stop()
+            # Who ends it early need not wait: what runs now ends by itself, at the next frame or
+            # after the request, and nothing new begins.
+            for pool in (requests, videos):
+                pool.shutdown(wait=False, cancel_futures=True)
 
     def _video(self, requests, path):
         try:
@@ -60,7 +62,9 @@ class Embedder:
 
     def _rows(self, requests, path):
         state = video_files.state(path)  # Before it is read, or a change in between went unseen.
-        encoded = video.read_video(path, settings=video.Settings())
+        encoded = video.read_video(
+            path, settings=video.Settings(), on_frame=self._asked.patient.check
+        )
         clips = self._cut(encoded)
         pieces = -(-len(clips.frames) // self._asked.asking.clips_per_request)
         answers = [

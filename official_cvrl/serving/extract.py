@@ -1,6 +1,7 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """Embeddings of video files, by a SavedModel here or by a server: a row a video, or a window."""
 
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -50,7 +51,8 @@ def _extract(given, paths):
         model_name=given.model_name,
         connections=options.asking.requests_at_once,
     )
-    outcome = extraction.extract(model, [*given.videos, *paths], given.output, options=options)
+    with contextlib.closing(model):
+        outcome = extraction.extract(model, [*given.videos, *paths], given.output, options=options)
     for words, faults in (("no embedding", outcome.failed), ("read in part", outcome.partial)):
         for fault in faults:
             print(f"{words}: {fault.path}: {fault.reason}", file=sys.stderr)
@@ -111,6 +113,7 @@ def define_flags(values: flags.FlagValues) -> None:
         "temporal_stride",
         0,
         "Frames from one of a clip to the next; 0: as the SavedModel says.",
+        lower_bound=0,
         flag_values=values,
     )
     flags.DEFINE_enum(
@@ -144,4 +147,4 @@ def define_flags(values: flags.FlagValues) -> None:
 
 if __name__ == "__main__":
     define_flags(flags.FLAGS)
-    app.run(lambda arguments: run(flags.FLAGS, arguments[1:]))
+    app.run(lambda arguments: commands.leave(run(flags.FLAGS, arguments[1:])))

@@ -34,6 +34,9 @@ class Options:
         temporal_stride: from one frame of a clip to the next; 0 for what the SavedModel says.
         patience: seconds to ask again while there is no answer.
         asking: how the model is asked.
+
+    Raises:
+        ValueError: a number is too small.
     """
 
     num_clips: int = 10
@@ -42,6 +45,11 @@ class Options:
     temporal_stride: int = 0
     patience: float = 60.0
     asking: questions.Asking = dataclasses.field(default_factory=questions.Asking)
+
+    def __post_init__(self):
+        for name, least in (("num_clips", 1), ("temporal_stride", 0), ("patience", 0)):
+            if not getattr(self, name) >= least:
+                raise ValueError(f"{name}={getattr(self, name)} must be at least {least}.")
 
     @property
     def is_dense(self) -> bool:

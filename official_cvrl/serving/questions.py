@@ -28,12 +28,20 @@ class Asking:
         clips_per_request: at most; a request has clips of one video.
         requests_at_once: at most.
         timeout: seconds for one request.
+
+    Raises:
+        ValueError: a number is not positive.
     """
 
     signature: str = ENCODED
     clips_per_request: int = 8
     requests_at_once: int = 1
     timeout: float = 60.0
+
+    def __post_init__(self):
+        for name in ("clips_per_request", "requests_at_once", "timeout"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name}={getattr(self, name)} must be more than 0.")
 
 
 class Questions:

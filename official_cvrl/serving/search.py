@@ -1,6 +1,7 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """Videos that look like a video: the nearest rows of a table that `extract` wrote, as a page."""
 
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -95,7 +96,8 @@ def _embedding(given):
         saved_model=given.saved_model, server=given.server, model_name=given.model_name
     )
     options = extraction.Options(temporal_stride=given.temporal_stride)
-    found = extraction.embed(model, given.query, options=options)
+    with contextlib.closing(model):
+        found = extraction.embed(model, given.query, options=options)
     if found.fault:
         print(f"read in part: {found.path}: {found.fault}", file=sys.stderr)
     return found.embeddings[0]
@@ -114,11 +116,15 @@ def define_flags(values: flags.FlagValues) -> None:
     for name, (default, text) in texts.items():
         flags.DEFINE_string(name, default, text, flag_values=values)
     flags.DEFINE_integer(
-        "temporal_stride", 0, "As of serving.extract; a server needs it.", flag_values=values
+        "temporal_stride",
+        0,
+        "As of serving.extract; a server needs it.",
+        lower_bound=0,
+        flag_values=values,
     )
     flags.DEFINE_integer("count", 12, "Matches.", lower_bound=1, flag_values=values)
 
 
 if __name__ == "__main__":
     define_flags(flags.FLAGS)
-    app.run(lambda _: run(flags.FLAGS))
+    app.run(lambda _: commands.leave(run(flags.FLAGS)))

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -32,6 +33,18 @@ def _clip(tmp_path):
 
 def _command(*arguments):
     return [sys.executable, "-m", "official_cvrl.serving.extract", *map(str, arguments)]
+
+
+def _start_and_wait(arguments, journal, *, num_done):
+    """Starts the command; returns its process once so many videos are in the journal."""
+    process = subprocess.Popen(
+        _command(*arguments), cwd=videos.ROOT, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    while not (journal.exists() and journal.read_bytes().count(b".mp4") == num_done):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    return process
 
 
 def _spoil_unnoticed(path):
@@ -83,12 +96,8 @@ def test_a_killed_run_goes_on_and_a_bad_video_shows_in_the_exit_code(tmp_path, c
     os.mkfifo(folder / "9.mp4")  # Whoever reads it waits for ever.
     model = stand_in.write(tmp_path / "model")
     arguments = f"--saved_model={model}", f"--videos={folder}", f"--output={output}"
-    process = subprocess.Popen(_command(*arguments), cwd=videos.ROOT)
     journal = tmp_path / "x.tfrecord.journal"
-    deadline = time.monotonic() + 60
-    while not (journal.exists() and journal.read_bytes().count(b".mp4") == 4):
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.05)
+    process = _start_and_wait(arguments, journal, num_done=4)
     process.kill()
     process.wait()
     assert not output.exists()
@@ -103,6 +112,24 @@ def test_a_killed_run_goes_on_and_a_bad_video_shows_in_the_exit_code(tmp_path, c
     assert said.out == f"Embeddings: {output} (1 videos without, 0 read in part)\n"
     assert tables.read(str(output)).paths == [str(folder / f"{number}.mp4") for number in range(4)]
     assert not journal.exists()
+
+
+def test_an_interruption_waits_neither_for_a_video_nor_for_its_windows(tmp_path, clip):
+    hangs, output = tmp_path / "hangs.mp4", tmp_path / "x.npz"
+    os.mkfifo(hangs)
+    model, journal = stand_in.write(tmp_path / "model"), tmp_path / "x.npz.journal"
+    arguments = f"--saved_model={model}", f"--output={output}", "--hop=1", str(clip), str(hangs)
+    process = _start_and_wait(arguments, journal, num_done=1)
+    process.send_signal(signal.SIGINT)
+    start = time.monotonic()
+    _, said = process.communicate(timeout=60)
+    assert time.monotonic() - start < 5  # Less than one second by itself.
+    assert process.returncode == 130
+    assert said.endswith(
+        "Interrupted; what is done is kept, and the same command goes on from there.\n"
+    )
+    assert journal.exists()
+    assert not output.exists()
 
 
 @pytest.mark.parametrize(
@@ -124,22 +151,30 @@ def test_what_was_given_wrong_is_said(capsys, clip, tmp_path, wrong, said):
     assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
 
 
-def test_no_clips_are_refused():
-    with pytest.raises(flags.IllegalFlagValueError, match="--num_clips=0"):
-        _extract("--num_clips=0")
+@pytest.mark.parametrize("wrong", ["--num_clips=0", "--temporal_stride=-1", "--patience=-1"])
+def test_numbers_that_are_too_small_are_refused(wrong):
+    with pytest.raises(flags.IllegalFlagValueError, match=wrong):
+        _extract(wrong)
 
 
-def test_interruption_is_no_fault(clip, tmp_path):
+def test_interruption_is_no_fault(clip, tmp_path, capsys):
     model, output = tmp_path / "model", tmp_path / "embeddings.npz"
     pipe = model / clip_format.SERVED_FILE
     pipe.parent.mkdir(parents=True)
     (model / "saved_model.pb").write_bytes(b"")
     os.mkfifo(pipe)
-    command = _command(f"--saved_model={model}", f"--videos={clip}", f"--output={output}")
-    process = subprocess.Popen(command, cwd=videos.ROOT, stderr=subprocess.PIPE, text=True)
-    with open(pipe, "wb"):  # Waits until the command reads its first file.
-        process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=60)
-    assert said == "Interrupted; nothing was written.\n"
-    assert process.returncode == 130
+    ended = threading.Event()
+
+    def interrupt():
+        with open(pipe, "wb"):  # Waits until the command reads its first file.
+            os.kill(os.getpid(), signal.SIGINT)
+            ended.wait(60)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    try:
+        code = _extract(f"--saved_model={model}", f"--videos={clip}", f"--output={output}")
+    finally:
+        ended.set()
+    assert code == 130
+    assert capsys.readouterr().err == "Interrupted; nothing was written.\n"
     assert set(tmp_path.iterdir()) == {model, clip}

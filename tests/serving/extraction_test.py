@@ -1,8 +1,11 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """From files to a table: what is in it, what is left out, and where a run goes on."""
 
+import functools
 import os
 import shutil
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -10,7 +13,16 @@ import tensorflow as tf
 
 from official_cvrl import errors
 from official_cvrl.data import clip_format
-from official_cvrl.serving import client, extraction, local, questions, tables, windows
+from official_cvrl.serving import (
+    client,
+    embedder,
+    extraction,
+    local,
+    patience,
+    questions,
+    tables,
+    windows,
+)
 from tests.e2e import conftest as videos
 from tests.serving import stand_in
 from tfrecords_tools import video
@@ -266,6 +278,49 @@ def test_a_video_that_is_never_answered_is_one_of_many(served, folder, tmp_path,
     assert fault.path == str(folder / "1.mp4")
     assert "no answer, though there is one to other clips: INTERNAL: too dark" in fault.reason
     assert tables.read(output).paths == [str(folder / "0.mp4"), str(folder / "2.mp4")]
+
+
+def test_who_ends_it_early_need_not_wait_and_no_other_window_is_asked(served, folder):
+    paths = [str(folder / f"{number}.mp4") for number in range(3)]
+    last = video.read_video(paths[2], settings=video.Settings()).frames
+    asked, answering = threading.Event(), threading.Event()
+
+    def instead(_, values):
+        if values[0, 0] in last:
+            asked.set()
+            answering.wait(60)
+
+    model, hop = _Counting(local.Local(served), instead=instead), windows.Length(1, False)
+    given = questions.Asking(clips_per_request=1), patience.Patience(60, say=print)
+    asking = questions.Questions(model, asking=given[0], patient=given[1], num_frames=4)
+    cut = functools.partial(windows.dense, num_frames=4, temporal_stride=1, window=None, hop=hop)
+    running = embedder.Embedder(asking, cut=cut).run(paths)
+    assert len(next(running).embeddings) == 9
+    assert asked.wait(60)
+    start, answered = time.monotonic(), len(model.requests)
+    running.close()
+    assert time.monotonic() - start < 2
+    answering.set()
+    for thread in threading.enumerate():
+        if thread.name.startswith(("video_", "request_")):
+            thread.join()
+    assert len(model.requests) == answered + 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong"),
+    [
+        (extraction.Options, {"num_clips": 0}),
+        (extraction.Options, {"temporal_stride": -1}),
+        (extraction.Options, {"patience": float("nan")}),
+        (questions.Asking, {"clips_per_request": 0}),
+        (questions.Asking, {"timeout": 0.0}),
+    ],
+)
+def test_numbers_that_are_too_small_are_named(kind, wrong):
+    ((name, value),) = wrong.items()
+    with pytest.raises(ValueError, match=f"{name}={value} must be"):
+        kind(**wrong)
 
 
 def test_a_model_that_embeds_nothing_is_refused_at_once(served, folder, tmp_path):

@@ -91,6 +91,11 @@ def test_a_new_video_is_embedded_by_the_model(tmp_path, capsys):
     assert f"read in part: {tmp_path}/half.mkv: the first 1.5" in capsys.readouterr().err
 
 
+def test_a_stride_that_goes_backwards_is_refused():
+    with pytest.raises(flags.IllegalFlagValueError, match="--temporal_stride=-1"):
+        _search("--temporal_stride=-1")
+
+
 def test_a_table_of_another_model_is_refused(index, tmp_path, capsys):
     model = stand_in.write(tmp_path / "model")
     assert _search(*_arguments(index, tmp_path), f"--saved_model={model}") == 2
