@@ -3,15 +3,14 @@
 
 import dataclasses
 import os
-import shutil
-import tempfile
+import pathlib
 
 import tensorflow as tf
 from absl import app, flags, logging
 
 from official_cvrl import checkpoints, commands, errors, filesystems, manifest, run_info
 from official_cvrl.data import clip_format
-from official_cvrl.serving import model_card, samples, signatures, trial, warmup
+from official_cvrl.serving import model_card, samples, signatures, trial, versions, warmup
 
 # By name, Keras's policy; variables stay float32 under the second.
 DTYPES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
@@ -49,7 +48,7 @@ def export(model_dir: str, output: str, *, options: Options | None = None) -> st
 
     Args:
         model_dir: folder of a training run.
-        output: folder of versions, 1, 2, …; made if it is not there.
+        output: folder of versions, 1, 2, …, local or remote; see `versions.new`.
         options: how.
 
     Returns:
@@ -66,52 +65,38 @@ def export(model_dir: str, output: str, *, options: Options | None = None) -> st
             f"--output={output}: a SavedModel is written to a local folder; copy it from there."
         )
     info = run_info.read_trained(model_dir)
-    try:
-        os.makedirs(output, exist_ok=True)
-        target = os.path.join(output, str(_version(output, options.version)))
-        scratch = tempfile.mkdtemp(dir=output, prefix=".writing-")
-        try:
-            saved = _write(model_dir, info, options, scratch)
-            os.rename(saved, target)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
-    except OSError as error:
-        raise errors.UserError(f"{output!r} cannot be written: {error}.") from error
-    return target
+    with versions.new(output, number=options.version) as version:
+        _write(model_dir, info, options, version)
+    return version.target
 
 
-def _version(output, wanted):
-    there = [int(name) for name in os.listdir(output) if name.isdecimal()]
-    if wanted in there:
-        raise errors.UserError(
-            f"{output!r} holds version {wanted} already; give another --version, or none for "
-            f"version {max(there) + 1}."
-        )
-    return wanted or max(there, default=0) + 1
-
-
-def _write(model_dir, info, options, scratch):
-    saved = os.path.join(scratch, "model")
-    module, checkpoint = _load(model_dir, info, options, scratch)
-    tf.saved_model.save(module, saved, signatures=dict(module.functions))
+def _write(model_dir, info, options, version):
+    module, checkpoint = _load(model_dir, info, options, version.scratch)
     requests = samples.requests(info.clip)
-    warmup.write(saved, requests, model_name=os.path.basename(os.path.abspath(model_dir)))
-    with open(os.path.join(saved, clip_format.SERVED_FILE), "w", encoding="utf-8") as file:
-        file.write(info.clip.to_json() + "\n")
+    with versions.writable(version.model):
+        _save(version.model, module, requests, clip=info.clip, name=model_card.name_of(model_dir))
     print(f"{checkpoint} is written; plain TensorFlow tries it:", flush=True)
     try:
-        seconds = trial.check(saved, module, requests, scratch=scratch)
+        seconds = trial.check(version.model, module, requests, scratch=version.scratch)
     except trial.TrialError as error:
         raise errors.UserError(f"The SavedModel is not as it should be: {error}.") from error
-    model_card.write(
-        saved,
+    card = model_card.text(
+        version.model,
         model_dir=model_dir,
         info=info,
         checkpoint=checkpoint,
         signatures=module,
         seconds=seconds,
     )
-    return saved
+    with versions.writable(version.model):
+        pathlib.Path(version.model, model_card.FILE).write_text(card, encoding="utf-8")
+
+
+def _save(folder, module, requests, *, clip, name):
+    """The model, and what a server and `extract` find beside it."""
+    tf.saved_model.save(module, folder, signatures=dict(module.functions))
+    warmup.write(folder, requests, model_name=name)
+    pathlib.Path(folder, clip_format.SERVED_FILE).write_text(clip.to_json() + "\n")
 
 
 def _load(model_dir, info, options, scratch):
@@ -146,36 +131,68 @@ def _write_labels(model_dir, info, scratch):
             f"see that {info.data_dir}/{manifest.LABELS_NAME} is what it was trained with, and run "
             "its --mode=train once more."
         )
-    manifest.write_labels(scratch, names)
+    with versions.writable(scratch):
+        manifest.write_labels(scratch, names)
     return os.path.join(scratch, manifest.LABELS_NAME)
 
 
-def main(unused_argv):
+def run(given: flags.FlagValues) -> int:
     """Exports what the flags name; returns the exit code."""
+    # Trying it takes no GPU, and TensorFlow would take all of its memory from who trains on it.
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     # Saving warns of functions that are not part of a signature, as they need not be.
     logging.set_verbosity(logging.ERROR)
     tf.get_logger().setLevel("ERROR")
-    return commands.exit_code(_run, interrupted="Interrupted; nothing was exported.")
+    return commands.exit_code(
+        lambda: _export(given), interrupted="Interrupted; nothing was exported."
+    )
 
 
-def _run():
-    given = flags.FLAGS
+def _export(given):
     if not given.model_dir or not given.output:
         raise errors.UserError("give --model_dir=RUN and --output=DIR")
+    if filesystems.scheme(given.output) == "ram":
+        raise errors.UserError(
+            f"{given.output} is memory that ends with this command; give a folder for --output."
+        )
     options = Options(given.checkpoint, given.version, given.dtype, given.xla)
     print(f"SavedModel: {export(given.model_dir, given.output, options=options)}")
 
 
-if __name__ == "__main__":
-    # Here, because other commands have flags of the same names, and some import this one.
-    flags.DEFINE_string("model_dir", None, "Folder of a training run.")
-    flags.DEFINE_string("output", None, "Where OUTPUT/VERSION/saved_model.pb goes.")
+def define_flags(values: flags.FlagValues) -> None:
+    """Other commands have flags of the same names, so a mere import defines none here."""
+    flags.DEFINE_string("model_dir", None, "Folder of a training run.", flag_values=values)
     flags.DEFINE_string(
-        "checkpoint", "", "Whose weights: a checkpoint of the run; its newest if not given."
+        "output", None, "Where OUTPUT/VERSION/saved_model.pb goes.", flag_values=values
     )
-    flags.DEFINE_integer("version", 0, "Number of the version; 0: the next.", lower_bound=0)
+    flags.DEFINE_string(
+        "checkpoint",
+        "",
+        "Whose weights: a checkpoint of the run; its newest if not given.",
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "version",
+        0,
+        "Number of the version; 0: the next.",
+        lower_bound=0,
+        flag_values=values,
+    )
     flags.DEFINE_enum(
-        "dtype", "", ["", *DTYPES], "Convolutions are computed in it; not given: as in training."
+        "dtype",
+        "",
+        ["", *DTYPES],
+        "Convolutions are computed in it; not given: as in training.",
+        flag_values=values,
     )
-    flags.DEFINE_bool("xla", False, "Compile the model with XLA, once for each batch size.")
-    app.run(main)
+    flags.DEFINE_bool(
+        "xla",
+        False,
+        "Compile the model with XLA, once for each batch size.",
+        flag_values=values,
+    )
+
+
+if __name__ == "__main__":
+    define_flags(flags.FLAGS)
+    app.run(lambda _: run(flags.FLAGS))

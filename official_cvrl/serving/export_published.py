@@ -8,7 +8,7 @@ import tensorflow as tf
 from absl import app, flags, logging
 from official.vision.modeling.backbones import resnet_3d as published_resnet_3d
 
-from official_cvrl import commands, errors, run_info
+from official_cvrl import commands, errors, filesystems, run_info
 from official_cvrl.modeling import resnet_3d
 from official_cvrl.weights import assignment, published
 
@@ -40,11 +40,15 @@ def export_published(backbone: resnet_3d.ResNet3D, path: str) -> None:
     _refuse_other_than_published(backbone)
     if not os.path.basename(path):
         raise errors.UserError(f"{path!r} names a folder; add a name for the checkpoint in it.")
+    filesystems.openable_path(path)  # Refuses what cannot be opened.
     try:
         tf.io.gfile.makedirs(os.path.dirname(path) or ".")
         tf.train.Checkpoint(backbone=_as_published(backbone)).write(path)
     except tf.errors.OpError as error:
-        raise errors.UserError(f"{path!r} cannot be written: {error.message}") from error
+        raise errors.UserError(
+            f"{path!r} cannot be written: {error.message}. Give --output=PREFIX in a folder that "
+            "you may write to."
+        ) from error
 
 
 def _as_published(backbone):
@@ -107,6 +111,8 @@ def _at(layers, place):
 
 def main(unused_argv):
     """Exports what the flags name; returns the exit code."""
+    # It takes no GPU, and TensorFlow would take all of its memory from who trains on it.
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     logging.set_verbosity(logging.ERROR)
     return commands.exit_code(_run, interrupted="Interrupted; nothing was exported.")
 

@@ -4,18 +4,24 @@
 import datetime
 import os
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import tensorflow as tf
 
 import official_cvrl
-from official_cvrl import errors, manifest, run_info
+from official_cvrl import errors, filesystems, manifest, run_info
+from official_cvrl.serving import markdown
 from official_cvrl.serving import signatures as signatures_lib
 
 FILE = "model_card.md"
 
 
-def write(
+def name_of(model_dir: str) -> str:
+    """Returns what a run is called: the last part of its folder's path, local or remote."""
+    return pathlib.PurePosixPath(filesystems.absolute(model_dir)).name
+
+
+def text(
     saved_model: str,
     *,
     model_dir: str,
@@ -23,11 +29,11 @@ def write(
     checkpoint: str,
     signatures: signatures_lib.Signatures,
     seconds: Mapping[str, float],
-) -> None:
-    """Writes the model card of a version, in Markdown.
+) -> str:
+    """Returns the model card of a version, in Markdown.
 
     Args:
-        saved_model: the version's folder, otherwise complete.
+        saved_model: the version's local folder, otherwise complete.
         model_dir: folder of the run.
         info: what the run says of itself.
         checkpoint: whose weights were exported.
@@ -37,9 +43,8 @@ def write(
     Raises:
         UserError: the run's results are broken.
     """
-    name = os.path.basename(os.path.abspath(model_dir))
     sections = [
-        f"# {name}",
+        f"# {markdown.text(name_of(model_dir))}",
         _summary(info, checkpoint, signatures),
         "## Data",
         _data(info),
@@ -52,55 +57,64 @@ def write(
         _latency(seconds, info),
         *_configuration(model_dir),
     ]
-    path = pathlib.Path(saved_model, FILE)
-    path.write_text("\n\n".join(sections) + "\n", encoding="utf-8")
+    return "\n\n".join(sections) + "\n"
 
 
 def _summary(info, checkpoint, signatures):
-    config, clip, origin = info.backbone, info.clip, info.origin
+    config, clip = info.backbone, info.clip
     classifier = f", a classifier of {len(info.label_names)} classes" if info.classifier else ""
     compiled = ", compiled with XLA" if signatures.xla else ""
-    return _table(
+    return markdown.table(
         ("", ""),
         [
             ("model", f"R3D-{config['depth']}, width {config['width_multiplier']:g}{classifier}"),
-            ("checkpoint", f"`{checkpoint}`"),
-            (
-                "began with",
-                f"`{origin.path}` ({origin.digest})" if origin.path else "random weights",
-            ),
+            ("checkpoint", markdown.code(checkpoint)),
+            ("began with", _origin(info.origin)),
             (
                 "clips",
                 f"{clip.num_frames} frames, {clip.temporal_stride} video frames apart; shorter "
                 f"side {clip.min_resize}, crop {clip.crop_size}",
             ),
             ("computes in", f"{signatures.dtype}{compiled}; outputs are float32"),
-            (
-                "written",
-                f"{datetime.date.today()}, official-cvrl {official_cvrl.__version__} with "
-                f"TensorFlow {tf.__version__}; trained with official-cvrl {info.version}",
-            ),
+            ("written", _written(info)),
         ],
     )
 
 
+def _written(info):
+    return (
+        f"{datetime.date.today()}, official-cvrl {official_cvrl.__version__} with TensorFlow "
+        f"{tf.__version__}; trained with official-cvrl {markdown.text(info.version)}"
+    )
+
+
+def _origin(origin):
+    if not origin.path:
+        return "random weights"
+    return f"{markdown.code(origin.path)} ({markdown.text(origin.digest)})"
+
+
 def _data(info):
+    folder = markdown.code(info.data_dir)
     try:
         splits = manifest.list_splits(info.data_dir)
         shards = [manifest.find_shards(info.data_dir, split) for split in splits]
-    except errors.UserError:
-        return f"`{info.data_dir}`, which was not there any more when this was written."
-    rows = [(s.split, f"{s.num_examples:,}", f"{len(s.label_names):,}") for s in shards]
-    table = _table(("split", "videos", "classes"), rows)
-    return f"Records in `{info.data_dir}`:\n\n{table}"
+    except Exception as error:
+        if not (isinstance(error, errors.UserError) or filesystems.is_fault(error)):
+            raise
+        return f"Records in {folder}, which could not be read when this was written."
+    rows = [
+        (markdown.text(s.split), f"{s.num_examples:,}", f"{len(s.label_names):,}") for s in shards
+    ]
+    return f"Records in {folder}:\n\n{markdown.table(('split', 'videos', 'classes'), rows)}"
 
 
 def _results(model_dir):
     results = run_info.read_results(model_dir)
     if not results:
         return "The run was not evaluated."
-    rows = [(name, f"{value:.4g}") for name, value in results.items()]
-    return f"Of the run's last evaluation, on its test split:\n\n{_table(('', ''), rows)}"
+    rows = [(markdown.text(name), f"{value:.4g}") for name, value in results.items()]
+    return f"Of the run's last evaluation, on its test split:\n\n{markdown.table(('', ''), rows)}"
 
 
 def _signatures(signatures, info):
@@ -110,7 +124,7 @@ def _signatures(signatures, info):
     ]
     labels = " Class names are in `assets/labels.txt`." if info.classifier else ""
     return (
-        _table(("signature", "input", "outputs"), rows)
+        markdown.table(("signature", "input", "outputs"), rows)
         + "\n\nFrames are RGB of any size; they are resized and cropped inside. Dimension 0 is the "
         f"batch. `multi_view` is the mean over {signatures_lib.NUM_TEST_CLIPS} clips × "
         f"{signatures_lib.NUM_TEST_CROPS} crops of a record, `sequence_examples` its middle clip."
@@ -133,7 +147,7 @@ def _dimensions(spec):
 def _sizes(saved_model, signatures):
     files = [path for path in pathlib.Path(saved_model).rglob("*") if path.is_file()]
     total = sum(path.stat().st_size for path in files)
-    return _table(
+    return markdown.table(
         ("", ""),
         [
             ("parameters", f"{signatures.num_parameters:,}"),
@@ -144,21 +158,15 @@ def _sizes(saved_model, signatures):
 
 def _latency(seconds, info):
     side = info.clip.min_resize
-    gpus = len(tf.config.list_physical_devices("GPU"))
     rows = [(f"`{name}`", f"{1000 * value:,.1f} ms") for name, value in seconds.items()]
     return (
         f"A request with a batch of one, frames of {side * 4 // 3}×{side}, in plain TensorFlow on "
-        f"{os.cpu_count()} CPUs and {gpus} GPUs:\n\n" + _table(("signature", "time"), rows)
+        f"{os.cpu_count()} CPUs, no GPU:\n\n" + markdown.table(("signature", "time"), rows)
     )
 
 
 def _configuration(model_dir):
-    path = pathlib.Path(model_dir, "config.gin")
+    path = filesystems.openable_path(model_dir) / "config.gin"
     if not path.exists():
         return []
-    return ["## Configuration", f"```\n{path.read_text(encoding='utf-8').strip()}\n```"]
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return ["## Configuration", markdown.block(path.read_bytes().decode().strip())]

@@ -1,9 +1,10 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """A script: loads a SavedModel with TensorFlow alone and writes down what it answers.
 
-    python -I plain_load.py SAVED_MODEL REQUESTS ANSWERS
+    python -I plain_load.py SAVED_MODEL REQUESTS ANSWERS [FOLDER …]
 
-`trial.py` runs it in a process of its own. It must import nothing of this package.
+`trial.py` runs it in a process of its own. It must import nothing of this package. The folders are
+where packages may lie that an isolated interpreter does not look for: PYTHONPATH, the user's own.
 """
 
 import pickle
@@ -11,16 +12,21 @@ import statistics
 import sys
 import time
 
-import tensorflow as tf
+# To import one of these fails, wherever they lie.
+_ABSENT = ("official_cvrl", "tfrecords_tools", "official", "tf_keras")
 
 
-def main(saved_model: str, requests: str, answers: str) -> None:
+def main(saved_model: str, requests: str, answers: str, *folders: str) -> None:
     """Answers pickled requests, {signature: {input: array}}.
 
     Writes {signature: {"outputs": {name: array}, "seconds": a later call takes}}.
     """
+    sys.path += [folder for folder in folders if folder not in sys.path]
+    sys.modules.update(dict.fromkeys(_ABSENT))
     with open(requests, "rb") as file:
         asked = pickle.load(file)
+    import tensorflow as tf
+
     signatures = tf.saved_model.load(saved_model).signatures
     answered = {}
     for name, inputs in asked.items():

@@ -4,6 +4,7 @@
 import os
 import pickle
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -66,16 +67,40 @@ def _answers(saved_model, requests, *, scratch):
     with open(asked, "wb") as file:
         pickle.dump({name: dict(inputs) for name, inputs in requests.items()}, file)
     done = subprocess.run(
-        [sys.executable, "-I", _SCRIPT, saved_model, asked, answered],
+        [sys.executable, "-I", _SCRIPT, saved_model, asked, answered, *_folders()],
+        env=_environment(),
         stderr=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         check=False,
     )
     if done.returncode:
-        said = _ERROR.findall(done.stderr) or [f"exit code {done.returncode}"]
-        raise TrialError(f"plain TensorFlow cannot use it: {said[-1]}")
+        raise TrialError(f"plain TensorFlow cannot use it: {_reason(done)}")
     with open(answered, "rb") as file:
         return pickle.load(file)
+
+
+def _folders():
+    """Where this process finds packages, archives among them."""
+    return [os.path.abspath(folder) for folder in sys.path if folder and os.path.exists(folder)]
+
+
+def _environment():
+    """That of this process without Keras's choice of this package, and without GPUs.
+
+    TensorFlow would take all memory of a GPU from who trains on it.
+    """
+    kept = {name: value for name, value in os.environ.items() if name != "TF_USE_LEGACY_KERAS"}
+    return kept | {"CUDA_VISIBLE_DEVICES": "-1"}
+
+
+def _reason(done):
+    """What a process that failed said last, or how it ended."""
+    if said := _ERROR.findall(done.stderr):
+        return said[-1]
+    if done.returncode > 0:
+        return f"exit code {done.returncode}"
+    return f"{signal.Signals(-done.returncode).name} ended it, as happens for want of memory"
 
 
 def _compare(what, values, expected, *, tolerance):

@@ -14,15 +14,13 @@ from absl import flags
 from official_cvrl.serving import questions, tables
 from tests.e2e import conftest as videos
 from tests.report import conftest as runs
-from tests.serving import stand_in
+from tests.serving import printed, stand_in
 from tests.serving.model_server import batching_config, process
 
-_DOCS = (videos.ROOT / "docs" / "serving.md").read_text(encoding="utf-8")
-_HERE = _DOCS[_DOCS.index("## Embeddings of videos") : _DOCS.index("## Speed")]
-_BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", _HERE, re.M | re.S)
-_CONFIG = next(text for language, text in _BLOCKS if not language)
-_PROGRAMS = [text for language, text in _BLOCKS if language == "python"]
-_SHELL = [text for language, text in _BLOCKS if language == "bash"]
+_HERE = ("Embeddings of videos", "Servers", "Search")
+_CONFIG = printed.boxes("", *_HERE)[0]
+_PROGRAMS = printed.boxes("python", *_HERE)
+_SHELL = printed.boxes("bash", *_HERE)
 
 
 @pytest.fixture(scope="module", name="folder")
@@ -112,11 +110,24 @@ def test_commands(folder, server, monkeypatch):
 
 
 def test_a_client_may_send_as_much_as_a_batch_takes():
-
     assert questions.Asking().clips_per_request <= batching_config.parse(_CONFIG).max_batch_size
 
 
 def test_nothing_is_left_untried():
+    """`export_test` runs what the first section prints."""
     tried = ("python -m official_cvrl", "tensorflow_model_server")
     untried = [text for text in _SHELL if not text.startswith(tried) and "curl" not in text]
     assert [text.split()[0] for text in untried] == ["docker"]
+    elsewhere = [name for name in printed.SECTIONS if name not in ("Export", *_HERE)]
+    assert not printed.boxes("python", *elsewhere)
+    for command in printed.boxes("bash", *elsewhere):
+        _assert_there_is(shlex.split(command))
+
+
+def _assert_there_is(command):
+    """A benchmark of that name, which has those flags: to run it takes minutes."""
+    python, dash_m, module, *arguments = command
+    assert (python, dash_m) == ("python", "-m") and module.startswith("benchmarks.")
+    text = (videos.ROOT / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8")
+    for argument in arguments:
+        assert f'"{argument.partition("=")[0].lstrip("-")}"' in text, argument

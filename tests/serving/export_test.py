@@ -4,11 +4,16 @@
 import dataclasses
 import os
 import pathlib
+import resource
+import shlex
 import shutil
+import sys
+import venv
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from absl import flags
 from tensorflow.core.protobuf import config_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
@@ -16,6 +21,7 @@ from official_cvrl import errors, manifest, run_info
 from official_cvrl.modeling import heads, resnet_3d
 from official_cvrl.serving import export, samples, signatures, trial, warmup
 from tests.report import conftest as runs
+from tests.serving import printed
 
 _LABELS = ("jump", "run fast", "swim")
 _SIGNATURES = {"serving_default", "encoded_frames", "sequence_examples", "multi_view"}
@@ -40,13 +46,35 @@ def _write_classification(folder, *, label_names=_LABELS, described=True):
 
 @pytest.fixture(scope="module", name="run")
 def _run(tmp_path_factory):
-    return _write_classification(tmp_path_factory.mktemp("runs") / "a_run")
+    """Where the documentation's command looks for it."""
+    return _write_classification(tmp_path_factory.mktemp("runs") / "RUN")
+
+
+def _run_command(*arguments):
+    given = flags.FlagValues()
+    export.define_flags(given)
+    given(["export", *arguments])
+    return export.run(given)
 
 
 @pytest.fixture(scope="module", name="version")
-def _version(run, tmp_path_factory):
-    output = tmp_path_factory.mktemp("served") / "new"
-    return pathlib.Path(export.export(run, str(output), options=export.Options(version=3)))
+def _version(run):
+    """Made by the documentation's command."""
+    (command,) = printed.boxes("bash", "Export")
+    python, dash_m, module, *arguments = shlex.split(command)
+    assert [python, dash_m, module] == ["python", "-m", export.__name__]
+    folder = pathlib.Path(run).parent
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert _run_command(*arguments) == 0
+    return folder / "DIR" / "1"
+
+
+def test_the_documentations_program(version, monkeypatch, capsys):
+    monkeypatch.chdir(version.parents[1])
+    (program,) = printed.boxes("python", "Export")
+    exec(program, {"clips": np.zeros([2, 4, 20, 24, 3], np.uint8)})
+    assert capsys.readouterr().out == "(2, 32)\n"
 
 
 class _Session:
@@ -79,7 +107,7 @@ def test_a_server_warms_up_with_a_request_for_each_signature(version, session):
     warmed = []
     for record in tf.data.TFRecordDataset(str(version / warmup.FILE)).as_numpy_iterator():
         request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
-        assert request.model_spec.name == "a_run"
+        assert request.model_spec.name == "RUN"
         inputs = {name: tf.make_ndarray(proto) for name, proto in request.inputs.items()}
         answer = session.predict(request.model_spec.signature_name, inputs)
         assert answer["embedding"].shape == (1, 32)
@@ -112,15 +140,14 @@ def test_what_is_declared(session):
     }
 
 
-def test_the_folder_of_a_version(version, run):
-    assert version.name == "3"
-    assert os.listdir(version.parent) == ["3"]
+def test_the_folder_of_a_version(version):
+    assert os.listdir(version.parent) == ["1"]
     assert (version / "assets" / "labels.txt").read_text().splitlines() == list(_LABELS)
     card = (version / "model_card.md").read_text()
     for words in (
-        "# a_run\n",
+        "# RUN\n",
         "R3D-18, width 0.0625, a classifier of 3 classes",
-        f"`{run}/ckpt-30`",
+        "| checkpoint | `RUN/ckpt-30` |",
         "| train | 6 | 2 |",
         "| top1 | 0.625 |",
         "`clips` uint8 [batch, 4, height, width, 3]",
@@ -134,10 +161,10 @@ def test_the_folder_of_a_version(version, run):
 
 def test_a_version_is_never_replaced(version, run):
     before = (version / "saved_model.pb").stat()
-    with pytest.raises(errors.UserError, match=r"version 3 already.*none for version 4"):
-        export.export(run, str(version.parent), options=export.Options(version=3))
+    with pytest.raises(errors.UserError, match=r"version 1 already.*none for version 2"):
+        export.export(run, str(version.parent), options=export.Options(version=1))
     assert (version / "saved_model.pb").stat() == before
-    assert os.listdir(version.parent) == ["3"]
+    assert os.listdir(version.parent) == ["1"]
 
 
 @pytest.mark.parametrize("label_names", [(), _LABELS[:2]])
@@ -173,8 +200,34 @@ def test_options_that_cannot_be(wrong):
         export.Options(**wrong)
 
 
-def test_what_answers_something_else_does_not_pass(version, run, tmp_path):
-    """Other weights, then another number of classes, than in the process that wrote it."""
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        ("s4://bucket/model", "cannot open s4:// paths; use a local folder"),
+        ("ram://a", "is memory"),
+    ],
+)
+def test_outputs_elsewhere_are_no_folders_here(run, output, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert _run_command(f"--model_dir={run}", f"--output={output}") == 2
+    assert message in capsys.readouterr().err
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_disk_that_is_full(run, tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        with pytest.raises(errors.UserError, match=r"cannot be written: .*; File too large"):
+            export.export(run, str(tmp_path))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.fixture(scope="module", name="check")
+def _check(version, run, tmp_path_factory):
+    """Tries the version, or another folder, against a classifier's bias and one signature."""
     info = run_info.read_trained(run)
     backbone, checkpoint = run_info.load_backbone(run, info)
     classifier = run_info.load_classifier(checkpoint, info, embedding_dim=32)
@@ -183,23 +236,63 @@ def test_what_answers_something_else_does_not_pass(version, run, tmp_path):
         backbone, clip=info.clip, classifier=classifier, label_file=labels
     )
     requests = {"encoded_frames": samples.requests(info.clip)["encoded_frames"]}
+    scratch = str(tmp_path_factory.mktemp("scratch"))
 
-    def check(module, saved_model=version):
-        return trial.check(str(saved_model), module, requests, scratch=str(tmp_path))
+    def check(*, bias=(0.0, 0.0, 0.0), saved_model=version, module=written, requests=requests):
+        classifier.output_layer.bias.assign(bias)
+        return trial.check(str(saved_model), module, requests, scratch=scratch)
 
-    classifier.output_layer.bias.assign([0.0, 0.0, 1e-3])
+    check.headless = signatures.Signatures(backbone, clip=info.clip)
+    return check
+
+
+def test_other_weights_do_not_pass_wherever_tensorflow_lies(check, tmp_path, monkeypatch):
+    """Here the interpreter finds none by itself, as if it were in PYTHONPATH or the user's own."""
+    venv.create(tmp_path / "empty", symlinks=True)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "empty" / "bin" / "python"))
     with pytest.raises(trial.TrialError, match=r"encoded_frames: (logits|probabilities) differs"):
-        check(written)
+        check(bias=(0.0, 0.0, 1e-3))
+
+
+def test_another_number_of_classes_does_not_pass(check):
     with pytest.raises(trial.TrialError, match="it declares"):
-        check(signatures.Signatures(backbone, clip=info.clip))
+        check(module=check.headless)
+
+
+def test_damage_does_not_pass(check, version, tmp_path):
     damaged = shutil.copytree(version, tmp_path / "damaged")
     (damaged / "variables" / "variables.index").unlink()
     with pytest.raises(trial.TrialError, match="plain TensorFlow cannot use it: .*variables"):
-        check(written, damaged)
+        check(saved_model=damaged)
 
 
-def test_a_remote_output_is_refused_before_any_folder_is_made(run, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(errors.UserError, match="s3://bucket/x: .* copy it from there"):
-        export.export(run, "s3://bucket/x")
-    assert os.listdir(tmp_path) == []
+def test_it_is_tried_without_this_package(check):
+    """Where TensorFlow lies this package may lie, too."""
+    ours = {"encoded_frames": {"frames": errors.UserError()}}
+    with pytest.raises(trial.TrialError, match="'official_cvrl' is not a package"):
+        check(requests=ours)
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        (
+            "echo An.Error: GPUs $CUDA_VISIBLE_DEVICES, Keras $TF_USE_LEGACY_KERAS. >&2; exit 1",
+            None,
+        ),
+        ("printf '\\377' >&2; exit 3", "exit code 3"),
+        ("kill -KILL $$", "SIGKILL ended it, as happens for want of memory"),
+    ],
+)
+def test_how_the_process_that_tries_it_starts_and_ends(
+    check, tmp_path, monkeypatch, script, message
+):
+    interpreter = tmp_path / "python"
+    interpreter.write_text(f"#!/bin/sh\n{script}\n")
+    interpreter.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(interpreter))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    with pytest.raises(trial.TrialError) as caught:
+        check()
+    message = message or "An.Error: GPUs -1, Keras ."
+    assert str(caught.value) == f"plain TensorFlow cannot use it: {message}"
