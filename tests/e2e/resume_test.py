@@ -11,29 +11,32 @@ import sys
 import pytest
 import tensorflow as tf
 
+from official_cvrl.data import actors
 from tests.e2e import conftest
+from tfrecords_tools import convert
 
 # Checkpoints come every third step, so the signal has many of them to arrive before the end.
 _STEPS = 60
 
 
-def _command(run, records):
+@pytest.fixture(scope="module", name="actors")
+def _actors(tmp_path_factory):
+    videos, output = (tmp_path_factory.mktemp(name) for name in ("films", "records"))
+    actors.write_films(str(videos), counts={"train": 8, "test": 1})
+    table = str(videos / actors.TABLE)
+    convert.convert(dataset="boxes", videos=str(videos), annotations=table, output=str(output))
+    return output
+
+
+def _command(gin_file, run, records):
     params = (
         f"TRAIN_STEPS = {_STEPS}",
         # Else sums differ in their last bits from run to run, and the more so the longer it is.
         "runtime.Runtime.deterministic = True",
     )
     return conftest.train_command(
-        "pretrain.gin", model_dir=run, data_dir=records, params=params, mode="train"
+        gin_file, model_dir=run, data_dir=records, params=params, mode="train"
     )
-
-
-@pytest.fixture(scope="module", name="uninterrupted")
-def _uninterrupted(tmp_path_factory, records):
-    run = tmp_path_factory.mktemp("runs") / "uninterrupted"
-    done = conftest.python(*_command(run, records))
-    assert done.returncode == 0, done.stderr
-    return _losses(run), _weights(run)
 
 
 def _weights(run):
@@ -55,38 +58,60 @@ def _losses(run):
     return found
 
 
-def _stop(command, run, number, *, after):
-    """Starts a run and sends it a signal after a checkpoint of a later step."""
-    process = subprocess.Popen(
+def _start(command):
+    return subprocess.Popen(
         [sys.executable, *command],
         cwd=conftest.ROOT,
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def _stop(command, run, number, *, after):
+    """Starts a run and sends it a signal after a checkpoint of a later step."""
+    process = _start(command)
     step = conftest.wait_for_checkpoint(run, [process], after=after)
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
     return process.returncode, errors, step
 
 
-def test_a_run_that_is_killed_and_interrupted_is_the_run_that_was_not(
-    tmp_path, uninterrupted, records
-):
-    run = tmp_path / "killed"
-    command = _command(run, records)
-    code, _, step = _stop(command, run, signal.SIGKILL, after=0)
-    assert code == -signal.SIGKILL
-    code, errors, later = _stop(command, run, signal.SIGTERM, after=step)
+def _finish(process):
+    """Waits for a run's end; returns what it printed."""
+    printed, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    return printed
+
+
+def _terminate(command, run, *, after):
+    code, errors, step = _stop(command, run, signal.SIGTERM, after=after)
     assert code == 143
     assert "saved at step" in errors
     assert "The same command goes on" in errors
-    again = conftest.python(*command)
-    assert again.returncode == 0, again.stderr
-    (begun,) = re.findall(r"Goes on from step (\d+)", again.stdout)
-    assert later <= int(begun) < _STEPS
-    losses, weights = uninterrupted
-    joined = _losses(run)
+    return step
+
+
+@pytest.mark.parametrize(
+    ("gin_file", "data", "is_terminated"),
+    [("pretrain.gin", "records", True), ("detect.gin", "actors", False)],
+)
+def test_a_run_that_is_stopped_is_the_run_that_was_not(
+    tmp_path, request, gin_file, data, is_terminated
+):
+    records = request.getfixturevalue(data)
+    whole, run = tmp_path / "whole", tmp_path / "killed"
+    uninterrupted = _start(_command(gin_file, whole, records))
+    command = _command(gin_file, run, records)
+    code, _, step = _stop(command, run, signal.SIGKILL, after=0)
+    assert code == -signal.SIGKILL
+    if is_terminated:
+        step = _terminate(command, run, after=step)
+    printed = _finish(_start(command))
+    (begun,) = re.findall(r"Goes on from step (\d+)", printed)
+    assert step <= int(begun) < _STEPS
+    _finish(uninterrupted)
+    losses, joined = _losses(whole), _losses(run)
     assert sorted(joined) == sorted(losses) == list(range(1, _STEPS + 1))
     assert joined == losses
-    assert _weights(run) == weights
+    assert _weights(run) == _weights(whole)
