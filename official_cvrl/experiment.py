@@ -168,4 +168,5 @@ def _describe(built, source, shown, begun_from):
         classifier=classifier and classifier.get_config(),
         action_head=action_head and action_head.get_config(),
         label_names=source.label_names if classifier or action_head else (),
+        key_frames=getattr(shown, "settings", None) if action_head else None,
     )

@@ -13,6 +13,7 @@ import official_cvrl
 from official_cvrl import checkpoints, errors, filesystems, manifest
 from official_cvrl import origin as origin_lib
 from official_cvrl.data import clip_format
+from official_cvrl.modeling import action_head as action_head_lib
 from official_cvrl.modeling import heads, resnet_3d
 
 _NAME, _RESULTS = "run.json", "results.json"
@@ -31,6 +32,8 @@ class RunInfo:
         classifier: `LinearClassifier.get_config()`; None for a run that trains none.
         action_head: `ActionHead.get_config()`; None for a run that trains none.
         label_names: of the classifier's or head's classes, in order.
+        key_frames: how key frames are tested, see `detection.TestInput.settings`; None for a run
+            that tests none.
     """
 
     data_dir: str
@@ -41,6 +44,7 @@ class RunInfo:
     classifier: Mapping[str, Any] | None = None
     action_head: Mapping[str, Any] | None = None
     label_names: Sequence[str] = ()
+    key_frames: Mapping[str, Any] | None = None
 
 
 def write(model_dir: str, info: RunInfo) -> None:
@@ -74,10 +78,11 @@ def read(model_dir: str) -> RunInfo | None:
 
 
 def _check_types(info):
-    tables = info.backbone, info.classifier or {}
+    optional = info.classifier, info.action_head, info.key_frames
+    tables = info.backbone, *(table or {} for table in optional)
     texts = info.data_dir, info.version, *info.label_names
     if not all(isinstance(table, dict) for table in tables):
-        raise TypeError("backbone and classifier must be tables of settings")
+        raise TypeError("backbone, classifier, action_head and key_frames must be tables")
     if not all(isinstance(text, str) for text in texts):
         raise TypeError("data_dir, version and label_names must be text")
 
@@ -156,6 +161,16 @@ def load_classifier(
     classifier.build([None, embedding_dim])
     checkpoints.restore(tf.train.Checkpoint(classifier=classifier), checkpoint)
     return classifier
+
+
+def load_action_head(
+    checkpoint: str, info: RunInfo, *, embedding_dim: int
+) -> action_head_lib.ActionHead:
+    """Builds the action head that a run trained; arguments and errors as of `load_classifier`."""
+    head = action_head_lib.ActionHead.from_config(dict(info.action_head))
+    head.build([None, embedding_dim])
+    checkpoints.restore(tf.train.Checkpoint(action_head=head), checkpoint)
+    return head
 
 
 def _with_dtype(config, dtype):

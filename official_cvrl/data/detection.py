@@ -6,7 +6,8 @@ are there. In records, labelled boxes are ground truth, boxes without labels are
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -84,26 +85,20 @@ def train_batches(
         raise ValueError(f"{box_jitter=} must be at least 0 and below 0.5.")
 
     def example(serialized, epoch):
-        record = pipeline.parse(serialized)
-        persons = _persons(serialized, record, shards.label_names, max_boxes=max_boxes)
-        drawn = seeds.example_seeds(seed, example_key=record["example_key"], epoch=epoch, count=3)
-        encoded = _clip(record, persons, num_frames, temporal_stride)
-        size = decode.frame_size(encoded[0])
-        draws = spatial.draw(size, seed=drawn[0], augmentation=augmentation)
-        moved = boxes.jittered(
-            boxes.cropped(persons["boxes"], draws, size=size), amount=box_jitter, seed=drawn[1]
+        return augmented(
+            serialized,
+            epoch,
+            label_names=shards.label_names,
+            seed=seed,
+            num_frames=num_frames,
+            temporal_stride=temporal_stride,
+            crop_size=crop_size,
+            augmentation=augmentation,
+            max_boxes=max_boxes,
+            box_jitter=box_jitter,
+            min_score=min_score,
+            least_visible=least_visible,
         )
-        visible = boxes.clipped(moved)
-        shown = boxes.area(visible) >= least_visible * boxes.area(moved)
-        labels, counts = _with_labels(persons, min_score=min_score)
-        return {
-            "clips": spatial.apply(encoded, draws, crop_size=crop_size),
-            "boxes": visible,
-            "labels": labels,
-            "box_weight": tf.cast(counts & shown & (boxes.area(visible) > 0), tf.float32),
-            "dropout_seeds": drawn[2],
-            "example_key": record["example_key"],
-        }
 
     return pipeline.shuffled_batches(
         shards,
@@ -114,6 +109,44 @@ def train_batches(
         read_epochs=read_epochs,
         input_context=input_context,
     )
+
+
+def augmented(
+    serialized: tf.Tensor,
+    epoch: tf.Tensor | int,
+    *,
+    label_names: Sequence[str],
+    seed: int,
+    num_frames: int,
+    temporal_stride: int,
+    crop_size: int,
+    augmentation: augment.Augmentation,
+    max_boxes: int,
+    box_jitter: float,
+    min_score: float,
+    least_visible: float,
+) -> Mapping[str, tf.Tensor]:
+    """Returns what `train_batches` has of one record in one epoch; arguments as there."""
+    record = pipeline.parse(serialized)
+    persons = _persons(serialized, record, label_names, max_boxes=max_boxes)
+    drawn = seeds.example_seeds(seed, example_key=record["example_key"], epoch=epoch, count=3)
+    encoded = _clip(record, persons, num_frames, temporal_stride)
+    size = decode.frame_size(encoded[0])
+    draws = spatial.draw(size, seed=drawn[0], augmentation=augmentation)
+    moved = boxes.jittered(
+        boxes.cropped(persons["boxes"], draws, size=size), amount=box_jitter, seed=drawn[1]
+    )
+    visible = boxes.clipped(moved)
+    shown = boxes.area(visible) >= least_visible * boxes.area(moved)
+    labels, counts = _with_labels(persons, min_score=min_score)
+    return {
+        "clips": spatial.apply(encoded, draws, crop_size=crop_size),
+        "boxes": visible,
+        "labels": labels,
+        "box_weight": tf.cast(counts & shown & (boxes.area(visible) > 0), tf.float32),
+        "dropout_seeds": drawn[2],
+        "example_key": record["example_key"],
+    }
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,6 +183,12 @@ class TestInput:
                 f"boxes_from={self.boxes_from!r} must be one of {', '.join(BOXES_FROM)}."
             )
 
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """All but `clip` and `global_batch_size`, as plain values by name."""
+        others = dataclasses.asdict(self)
+        return {name: others[name] for name in others if name not in ("clip", "global_batch_size")}
+
     def batches(
         self, shards: manifest.ShardSet, *, input_context: tf.distribute.InputContext = _ONE_HOST
     ) -> tf.data.Dataset:
@@ -165,7 +204,7 @@ class TestInput:
         replicas = input_context.num_replicas_in_sync
 
         def example(serialized):
-            return self._example(serialized, shards.label_names)
+            return self.example(serialized, label_names=shards.label_names) | {"weight": 1.0}
 
         return pipeline.batches_once(
             shards,
@@ -174,7 +213,15 @@ class TestInput:
             input_context=input_context,
         )
 
-    def _example(self, serialized, label_names):
+    def example(
+        self, serialized: tf.Tensor, *, label_names: Sequence[str]
+    ) -> Mapping[str, tf.Tensor]:
+        """Returns what `batches` has of one record, without "weight".
+
+        Args:
+            serialized: string [], a record.
+            label_names: the classes' names, by label.
+        """
         record = pipeline.parse(serialized)
         persons = _persons(serialized, record, label_names, max_boxes=self.max_boxes)
         encoded = _clip(record, persons, self.clip.num_frames, self.clip.temporal_stride)
@@ -193,7 +240,6 @@ class TestInput:
             "is_truth": tf.cast(is_truth, tf.float32),
             # As bytes, because accelerators know no strings.
             "example_id": tf.io.decode_raw(record["example_id"], tf.uint8, fixed_length=_ID_LENGTH),
-            "weight": 1.0,
         }
 
 

@@ -7,7 +7,7 @@ from official_cvrl.report import curves as curves_lib
 from official_cvrl.report import events, facts, markup, measures, pictures, runs
 
 _IN_FACTS = {"clips_per_second", "input_wait_share"}
-_PARTS_OF_LOSS = {"contrastive_loss", "classification_loss"}
+_PARTS_OF_LOSS = {"contrastive_loss", "classification_loss", "detection_loss"}
 
 
 def curves(
@@ -80,8 +80,8 @@ def _section(title, caption, *content):
 def _place(tag):
     # The loss and its accuracy first, then what is measured on test videos.
     order = (
-        *("contrastive_loss", "classification_loss", "loss", "accuracy"),
-        *("knn_top1", "top1", "top5", "entropy", "regularization_loss"),
+        *("contrastive_loss", "classification_loss", "detection_loss", "loss", "accuracy"),
+        *("frame_map", "knn_top1", "top1", "top5", "entropy", "regularization_loss"),
     )
     return (order.index(tag) if tag in order else len(order), tag)
 

@@ -32,7 +32,7 @@ def header(
 def _evaluations(run, family, data):
     """The first result of each measure: the run's own, or that of an evaluation beside it."""
     candidates = [run, *(other for other in family if other.starts_from(run.model_dir))]
-    for tag in ("top1", "knn_top1"):
+    for tag in ("top1", "knn_top1", "frame_map"):
         holder = next((other for other in candidates if tag in other.results), None)
         if holder:
             measure = measures.describe(tag)

@@ -11,7 +11,9 @@ from official_cvrl.report import (
     facts,
     figures,
     headline,
+    key_frames,
     neighbors,
+    persons,
     results,
     retrieval,
     runs,
@@ -47,9 +49,18 @@ def _sections(run: runs.Run, max_train_videos: int) -> Sequence[str]:
         results.section(run, family, data),
         figures.curves(run, train, test, data),
         figures.clips(train),
-        _neighbors(run, max_train_videos),
+        *(_key_frames(run) if run.is_detection else [_neighbors(run, max_train_videos)]),
         facts.section(run, train, data),
     ]
+
+
+def _key_frames(run):
+    try:
+        split = run.settings.value("experiment.run.test_split", "test")
+        yield persons.tested(key_frames.tested(run), split=split)
+        yield persons.augmented(key_frames.augmented(run))
+    except errors.UserError as error:
+        yield persons.missing(str(error))
 
 
 def _neighbors(run, max_train_videos):

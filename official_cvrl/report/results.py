@@ -23,13 +23,15 @@ def section(
         rows = [member for member in evaluated if member.info.data_dir == folder]
         if rows:
             where = f" of {facts.data_name(folder)}" if len(folders) > 1 else ""
-            tables += [_caption(where, data[folder]), _table(rows, data[folder].num_classes)]
+            tables += [_caption(where, data[folder], rows), _table(rows, data[folder].num_classes)]
     if not tables:
         tables = [markup.element("p", "Nothing was evaluated yet: run --mode=eval.")]
     return markup.element("section", markup.element("h2", "Results"), *tables)
 
 
-def _caption(where, data):
+def _caption(where, data, rows):
+    if all(set(row.results) == {"frame_map"} for row in rows):
+        return markup.element("p", f"{measures.describe('frame_map').caption[:-1]}{where}.")
     chance = f"; chance is a guess among {data.num_classes:,} classes" if data.num_classes else ""
     return markup.element("p", f"How often each is right on the test videos{where}{chance}.")
 

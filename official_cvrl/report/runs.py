@@ -41,6 +41,11 @@ class Run:
         return self._task().endswith(".Pretraining")
 
     @property
+    def is_detection(self) -> bool:
+        """Whether the run trained a detector."""
+        return self._task().endswith(".Detection")
+
+    @property
     def origin(self) -> str:
         """Folder or checkpoint whose backbone the run started from; "" for random weights."""
         pretrained = self.settings.value("experiment.run.pretrained", "")
@@ -58,10 +63,12 @@ class Run:
         """Returns what kind of run it is, in words."""
         if self.is_pretraining:
             return "CVRL pre-training"
+        source = f"of {os.path.basename(self.origin)}" if self.origin else "of random weights"
+        if self.is_detection:
+            return f"Action detection {source}"
         if not self.is_classification:
             return "Training run"
         frozen = self.settings.value("classify.Classification.frozen")
-        source = f"of {os.path.basename(self.origin)}" if self.origin else "of random weights"
         if frozen:
             return f"Linear evaluation {source}"
         return f"Fine-tuning {source}" if self.origin else "Supervised training"

@@ -10,7 +10,7 @@ import tensorflow as tf
 from official_cvrl import ava_files, detection_metrics, optimizers
 from official_cvrl.data import feed as feed_lib
 from official_cvrl.objectives import weight_decay
-from official_cvrl.tasks import views
+from official_cvrl.tasks import detector, views
 
 
 class Detection:
@@ -141,8 +141,7 @@ class Detection:
         return self.backbone.trainable_variables + self.action_head.trainable_variables
 
     def _probabilities(self, clips, boxes):
-        conv5 = self.backbone(views.to_float(clips), training=False)["conv5"]
-        return tf.sigmoid(self.action_head(conv5, boxes))
+        return detector.probabilities(self.backbone, self.action_head, clips, boxes)
 
 
 def _mean_over_boxes(labels, logits, box_weight):

@@ -9,9 +9,10 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from official_cvrl import manifest, records, run_info
+from official_cvrl import manifest, records, regions, run_info
 from official_cvrl.data import clip_format
 from official_cvrl.modeling import resnet_3d
+from tests.tasks import tiny, tiny_detector
 
 CLIP = clip_format.ClipFormat(num_frames=4, temporal_stride=1, min_resize=20, crop_size=16)
 PRETRAINING = """
@@ -24,6 +25,19 @@ LINEAR = """
 classify.Classification.frozen = True
 experiment.run.task = @classify.Classification
 experiment.run.pretrained = '{pretrained}'
+"""
+
+
+DETECTION = """
+experiment.run.task = @detect.Detection
+experiment.run.seed = 3
+augment.Augmentation.area_range = (0.4, 1.0)
+augment.Augmentation.aspect_range = (0.8, 1.25)
+detection.train_batches.augmentation = @augment.Augmentation()
+detection.train_batches.num_frames = 2
+detection.train_batches.temporal_stride = 1
+detection.train_batches.crop_size = 40
+detection.train_batches.max_boxes = 4
 """
 
 
@@ -124,6 +138,40 @@ def write_training(model_dir):
     points = {tag: dict(zip(steps, values, strict=True)) for tag, values in curves.items()}
     write_events(os.path.join(model_dir, "train"), points, {"view_pairs": pairs})
     write_events(os.path.join(model_dir, "eval"), {"knn_top1": {10: 0.5, 20: 1.0}})
+
+
+def actors(number, *, example_id=None):
+    """Returns a record of a red person on the left that hops and a green one that slides."""
+    generator = np.random.default_rng(number)
+    picture, boxes = np.full([48, 80, 3], 60, np.uint8), []
+    for label in range(2):
+        top, left = generator.integers(2, 20), 40 * label + generator.integers(2, 14)
+        picture[top : top + 24, left : left + 22] = np.eye(3)[label] * 220
+        corners = (top / 48, left / 80, (top + 24) / 48, (left + 22) / 80)
+        boxes.append(regions.Box(*map(float, corners), labels=(label,)))
+    return records.encode_example(
+        [_jpeg(picture)] * 3,
+        height=48,
+        width=80,
+        frame_rate=10.0,
+        timestamps_us=range(3),
+        example_id=example_id or f"film{number}@1",
+        key_frame=regions.KeyFrame(1, tuple(boxes)),
+    )
+
+
+def write_detection(folder, *, label_names=("hop", "slide"), config=DETECTION, **named):
+    """Writes records of two actors and a detection run on them; returns the run's folder."""
+    data_dir = tiny_detector.write_records(folder / "records", label_names=label_names)
+    for split in ("train", "test"):
+        examples = [actors(number, **named) for number in range(2)]
+        tiny_detector.write_split(data_dir, split, examples)
+    source = tiny_detector.make_feed(data_dir, tiny.one_device())
+    run = folder / "run"
+    tiny_detector.write_run(run, source, tiny_detector.make_task(source))
+    run_info.write_results(str(run), {"frame_map": 0.875})
+    (run / "config.gin").write_text(config, encoding="utf-8")
+    return str(run)
 
 
 @pytest.fixture(scope="session", name="demo")

@@ -92,6 +92,28 @@ def test_names_are_text_whatever_they_hold(tmp_path, opener):
     )
 
 
+@pytest.fixture(scope="module", name="detection_page")
+def _detection_page(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("detection")
+    run = conftest.write_detection(folder, label_names=(_SCRIPT, _IMAGE), example_id=_IMAGE)
+    return _write(run, folder)
+
+
+@_opened
+def test_a_detection_run_shows_its_key_frames_whatever_names_hold(detection_page, tmp_path, opener):
+    seen = opener(detection_page, tmp_path)
+    _assert_sound(seen)
+    assert len(seen.pictures) == 2 + 2 * (1 + 3)
+    _assert_reads(
+        seen,
+        "Action detection of random weights",
+        "Frame mAP 87.5%",
+        f"{_IMAGE} said: {_IMAGE}",
+        f"{_IMAGE}, epoch 2",
+    )
+    assert browsers.squeezed("Nearest neighbours") not in seen.text
+
+
 @_opened
 def test_a_page_without_neighbours_says_why(tmp_path, opener):
     run = conftest.write_run(tmp_path / "run", data_dir=tmp_path / "gone")

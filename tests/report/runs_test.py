@@ -53,6 +53,7 @@ def test_a_run_with_a_backbone_from_elsewhere_stands_alone(tmp_path):
         (conftest.LINEAR, "", "Linear evaluation of random weights"),
         (_FINE_TUNING, "pretrain", "Fine-tuning of pretrain"),
         (_FINE_TUNING, "", "Supervised training"),
+        (conftest.DETECTION, "", "Action detection of random weights"),
         ("", "", "Training run"),
     ],
 )

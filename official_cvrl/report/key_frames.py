@@ -1,0 +1,223 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""Key frames of a detection run: what its detector says of them, and how training shows them."""
+
+import dataclasses
+import io
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from official_cvrl import errors, manifest, records
+from official_cvrl.data import augment, detection, faults
+from official_cvrl.report import pictures, runs
+from official_cvrl.tasks import detector as detector_lib
+
+_SHOWN, _AUGMENTED, _DRAWS = 8, 2, 3
+_LABELS_SAID = 3
+_CANDIDATES = 8  # So many records are looked at for each that is shown.
+_LONGEST_SIDE = 480
+_PRESETS = {
+    "crop_flip_only": augment.crop_flip_only,
+    "published": augment.published,
+    "paper": augment.paper,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Person:
+    """A box of a key frame.
+
+    Attributes:
+        corners: ymin, xmin, ymax, xmax in [0, 1] of the picture.
+        number: from 1, the same wherever the same box is shown.
+        labels: what the person does; empty if nobody said it.
+        said: the likeliest labels with their scores in [0, 1]; empty if it was not asked.
+        counts: False for a box that training passes over.
+    """
+
+    corners: tuple[float, float, float, float]
+    number: int
+    labels: tuple[str, ...]
+    said: tuple[tuple[str, float], ...] = ()
+    counts: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class KeyFrame:
+    """A key frame as it is shown.
+
+    Attributes:
+        name: of its record.
+        jpeg: the picture.
+        size: its width and height.
+        persons: who is in it.
+    """
+
+    name: str
+    jpeg: bytes
+    size: tuple[int, int]
+    persons: Sequence[Person]
+
+
+def tested(run: runs.Run) -> Sequence[KeyFrame]:
+    """Returns some key frames of the test split, with what the run's detector says of them.
+
+    They are spread over the split, whatever comes out for them.
+
+    Args:
+        run: a detection run.
+
+    Raises:
+        UserError: the run has no checkpoint, or its records are gone or broken.
+    """
+    found = detector_lib.Detector(run.model_dir)
+    split = run.settings.value("experiment.run.test_split", "test")
+    with _told(run.info.data_dir):
+        return [
+            _tested(serialized, found) for serialized in _some(run.info.data_dir, split, _SHOWN)
+        ]
+
+
+def augmented(run: runs.Run) -> Sequence[tuple[KeyFrame, Sequence[KeyFrame]]]:
+    """Returns key frames of the training split, each with some of its crops of training.
+
+    Args:
+        run: a detection run.
+
+    Raises:
+        UserError: the records are gone or broken, or the run's settings do not say how it crops.
+    """
+    data_dir, settings = run.info.data_dir, _training(run)
+    split = run.settings.value("experiment.run.train_split", "train")
+    names = tuple(run.info.label_names)
+    with _told(data_dir):
+        return [
+            (
+                _original(records.decode_example(serialized), names),
+                [_crop(serialized, draw, names, settings) for draw in range(_DRAWS)],
+            )
+            for serialized in _some(data_dir, split, _AUGMENTED)
+        ]
+
+
+class _told:
+    """Tells what is wrong with records as their user reads it."""
+
+    def __init__(self, data_dir):
+        self._data_dir = data_dir
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, unused_kind, error, unused_place):
+        if isinstance(error, (tf.errors.OpError, ValueError, OSError)):
+            reason = faults.told(getattr(error, "message", str(error)))
+            raise errors.UserError(f"{self._data_dir} cannot be read: {reason}") from error
+
+
+def _some(data_dir, split, count) -> Sequence[bytes]:
+    """Returns records whose key frame has boxes, out of as many shards as possible."""
+    shards = manifest.find_shards(data_dir, split)
+    most = count * _CANDIDATES
+    places = pictures.spread(len(shards.paths), most)
+    paths = [shards.paths[place] for place in places]
+    dataset = tf.data.Dataset.from_tensor_slices(paths).interleave(
+        lambda path: tf.data.TFRecordDataset(path, compression_type=shards.compression),
+        cycle_length=len(paths),
+    )
+    inhabited = [
+        serialized
+        for serialized in dataset.take(most).as_numpy_iterator()
+        if _persons(records.decode_example(serialized))
+    ]
+    return [inhabited[place] for place in pictures.spread(len(inhabited), count)]
+
+
+def _persons(example):
+    return example.key_frame.boxes if example.key_frame else ()
+
+
+def _tested(serialized, found) -> KeyFrame:
+    shown = found.tested.example(tf.constant(serialized), label_names=found.label_names)
+    original = _original(records.decode_example(serialized), found.label_names)
+    scores = found.scores(shown["clips"].numpy(), shown["canvas_boxes"].numpy())
+    asked = shown["is_tested"].numpy() > 0
+    persons = [
+        dataclasses.replace(person, said=tuple(_likeliest(row, found.label_names)))
+        if is_asked
+        else person
+        for person, row, is_asked in zip(original.persons, scores, asked, strict=False)
+    ]
+    return dataclasses.replace(original, persons=persons)
+
+
+def _likeliest(scores, names) -> Iterator[tuple[str, float]]:
+    for label in np.argsort(-scores, kind="stable")[:_LABELS_SAID]:
+        yield names[label], float(scores[label])
+
+
+def _original(example, names) -> KeyFrame:
+    picture = Image.open(io.BytesIO(example.frames[example.key_frame.frame_index]))
+    persons = [
+        Person(
+            (box.ymin, box.xmin, box.ymax, box.xmax),
+            number,
+            tuple(names[label] for label in box.labels if label < len(names)),
+        )
+        for number, box in enumerate(_persons(example), start=1)
+    ]
+    return _key_frame(example.example_id, picture.convert("RGB"), persons)
+
+
+def _crop(serialized, draw, names, settings) -> KeyFrame:
+    """One draw of training, the one of epoch `draw`."""
+    seen = detection.augmented(tf.constant(serialized), draw, label_names=names, **settings)
+    example = records.decode_example(serialized)
+    clip = seen["clips"].numpy()
+    persons = [
+        Person(
+            tuple(seen["boxes"][row].numpy().tolist()),
+            row + 1,
+            tuple(names[label] for label in np.flatnonzero(seen["labels"][row].numpy())),
+            counts=bool(seen["box_weight"][row] > 0),
+        )
+        for row in range(len(_persons(example)))
+    ]
+    picture = Image.fromarray(clip[len(clip) // 2])
+    return _key_frame(f"{example.example_id}, epoch {draw}", picture, persons)
+
+
+def _key_frame(name, picture, persons):
+    picture.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE), Image.Resampling.LANCZOS)
+    encoded = io.BytesIO()
+    picture.save(encoded, "JPEG", quality=90, subsampling=0)
+    return KeyFrame(name, encoded.getvalue(), picture.size, persons)
+
+
+def _training(run) -> Mapping:
+    """The arguments of `detection.augmented` that the run's settings tell."""
+    defaults = {"box_jitter": 0.0, "min_score": 0.9, "least_visible": 0.25}
+    needed = ("num_frames", "temporal_stride", "crop_size", "max_boxes")
+    found = {
+        name: run.settings.value(f"detection.train_batches.{name}", defaults.get(name))
+        for name in (*needed, *defaults)
+    }
+    if any(not isinstance(value, (int, float)) for value in found.values()):
+        raise errors.UserError(f"{run.model_dir}/config.gin does not say how the run crops.")
+    seed = run.settings.value("experiment.run.seed", 0)
+    return {**found, "seed": seed, "augmentation": _augmentation(run.settings)}
+
+
+def _augmentation(settings):
+    made = str(settings.value("detection.train_batches.augmentation", ""))
+    preset = next((name for name in _PRESETS if made.endswith(f"augment.{name}()")), None)
+    if preset:
+        return _PRESETS[preset]()
+    names = [field.name for field in dataclasses.fields(augment.Augmentation)]
+    bound = {name: settings.value(f"augment.Augmentation.{name}") for name in names}
+    try:
+        return augment.Augmentation(**{n: value for n, value in bound.items() if value is not None})
+    except (TypeError, ValueError) as error:
+        raise errors.UserError(f"config.gin does not say how the run crops: {error}") from error
