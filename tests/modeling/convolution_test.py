@@ -77,17 +77,20 @@ class ConvolutionTest(tf.test.TestCase, parameterized.TestCase):
     def test_same_with_shapes_known_only_at_run_time(self, *arguments):
         layer = self._layer(*arguments)
 
-        @tf.function(
-            input_signature=[
-                tf.TensorSpec([None, None, None, 3], tf.float64),
-                tf.TensorSpec([], tf.int32),
-            ]
-        )
-        def convolve(frames, num_frames):
-            return layer(frames, num_frames)
+        def outputs_and_gradients(frames, num_frames):
+            with tf.GradientTape() as tape:
+                tape.watch(frames)
+                outputs = layer(frames, num_frames)
+                loss = tf.reduce_sum(tf.sin(outputs))
+            return outputs, *tape.gradient(loss, [frames, layer.kernel])
 
+        unknown = [tf.TensorSpec([None, None, None, 3], tf.float64), tf.TensorSpec([], tf.int32)]
+        at_run_time = tf.function(outputs_and_gradients, input_signature=unknown)
         frames = tf.random.stateless_normal([2 * 6, 7, 8, 3], [1, 2], dtype=tf.float64)
-        self.assertAllClose(convolve(frames, 6), layer(frames, 6), 1e-12, 1e-12)
+        for found, expected in zip(
+            at_run_time(frames, 6), outputs_and_gradients(frames, 6), strict=True
+        ):
+            self.assertAllClose(found, expected, 1e-12, 1e-12)
 
     # With memory in reach that holds large numbers: a kernel that reads what it never wrote shows.
     @parameterized.product(kernel_size=((3, 3, 3), (5, 3, 3), (3, 1, 1)), num_frames=(1, 2, 3, 4))
