@@ -51,5 +51,4 @@ def _end_before_libraries_unload():
     libc = ctypes.CDLL(None)
     if not hasattr(libc, "on_exit"):  # It is glibc's.
         return
-    libc.fflush(None)
     libc.on_exit(libc._exit, None)
