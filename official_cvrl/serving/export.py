@@ -60,10 +60,6 @@ def export(model_dir: str, output: str, *, options: Options | None = None) -> st
             there already, or the output cannot be written.
     """
     options = options or Options()
-    if filesystems.scheme(output):
-        raise errors.UserError(
-            f"--output={output}: a SavedModel is written to a local folder; copy it from there."
-        )
     info = run_info.read_trained(model_dir)
     with versions.new(output, number=options.version) as version:
         _write(model_dir, info, options, version)
