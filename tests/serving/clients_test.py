@@ -4,6 +4,7 @@
 import concurrent.futures
 import contextlib
 import json
+import re
 import threading
 import time
 import urllib.error
@@ -174,9 +175,15 @@ def test_a_server_that_restarts_is_waited_for_and_no_answer_is_lost(server):
 
 
 def test_no_answer_in_time_is_no_fault_of_the_request(model):
-    start = time.monotonic()
-    with pytest.raises(client.Unavailable, match="DEADLINE_EXCEEDED|Timeout"):
-        _embed(model, _clips(1, 4, 8, 8), timeout=0.01)  # Batches are collected for longer.
+    error, attempts = None, 0
+    while error is None and attempts < 20:
+        # On a busy machine an answer can be there before anybody began to wait for it.
+        start, attempts = time.monotonic(), attempts + 1
+        try:
+            _embed(model, _clips(1, 4, 8, 8), timeout=0.01)  # Batches are collected for longer.
+        except client.Unavailable as unavailable:
+            error = unavailable
+    assert re.search("DEADLINE_EXCEEDED|Timeout", str(error))
     assert time.monotonic() - start < 5
 
 
