@@ -75,6 +75,12 @@ def openable_path(path: str | os.PathLike[str]) -> epath.Path:
     return epath.Path(_SCHEME.sub("", os.fspath(path)) if name == "file" else path)
 
 
+def refuse_remote(path: str, *, option: str) -> None:
+    """Raises UserError, with the option that gave it, where only a local path will do."""
+    if scheme(path):
+        raise errors.UserError(f"{option}={path} is read from a local disk; copy it to one.")
+
+
 def is_fault(error: Exception) -> bool:
     """Tells whether a file system is at fault, this machine's or a remote one."""
     # Remote ones are TensorFlow's, which is imported by the time that one of them fails.

@@ -20,17 +20,18 @@ collect_ignore = []
 if importlib.util.find_spec("tensorflow_addons") is None:
     collect_ignore = ["e2e/addons_test.py", "e2e/s3_test.py"]
 
-# Files that take ten seconds or more. `make test-fast`, with which other Pythons and the second
-# stack are tried, leaves them out.
+# The files that take longest, four fifths of the whole. `make test-fast`, with which other Pythons
+# and the second stack are tried, leaves them out.
 _SLOW = frozenset(
     f"{name}_test.py"
     for name in (
-        *("data/pipeline", "data/sampling", "origin", "regions", "weights/published"),
+        *("data/pipeline", "data/sampling", "data/spatial", "origin", "regions", "report/page"),
         *("e2e/bad_input", "e2e/pipeline", "e2e/resume", "e2e/workers"),
         *("modeling/resnet_3d_parity", "objectives/grad_cache"),
-        *("serving/docs", "serving/export_published", "serving/extract"),
-        *("tasks/detect", "tasks/pretrain", "tasks/strategies"),
+        *("serving/docs", "serving/export", "serving/export_published", "serving/extract"),
+        *("tasks/classify", "tasks/detect", "tasks/pretrain", "tasks/strategies", "tasks/views"),
         *("tfrecords_tools/beam_engine", "tfrecords_tools/convert", "tfrecords_tools/scaling"),
+        *("weights/keras_2d", "weights/published"),
     )
 )
 _TESTS = pathlib.Path(__file__).parent

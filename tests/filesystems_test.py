@@ -29,6 +29,12 @@ def test_unknown_scheme_is_refused_with_a_way_out():
         filesystems.openable_path("ftp2://host/a")
 
 
+def test_what_has_to_be_local_is_asked_for_by_its_option():
+    filesystems.refuse_remote("runs/x", option="--model_dir")
+    with pytest.raises(errors.UserError, match="^--model_dir=gs://b/x is .* copy it to one"):
+        filesystems.refuse_remote("gs://b/x", option="--model_dir")
+
+
 def test_only_local_paths_are_made_absolute(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert filesystems.absolute("runs/x") == str(tmp_path / "runs" / "x")

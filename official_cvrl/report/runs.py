@@ -5,7 +5,7 @@ import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 
-from official_cvrl import errors, run_info
+from official_cvrl import errors, filesystems, run_info
 from official_cvrl.report import settings as settings_lib
 
 
@@ -81,8 +81,9 @@ def read(model_dir: str) -> Run:
     """Reads a run's folder.
 
     Raises:
-        UserError: there is no run, or its files are broken.
+        UserError: there is no run, it is not on a local disk, or its files are broken.
     """
+    filesystems.refuse_remote(model_dir, option="--model_dir")
     model_dir = os.path.abspath(model_dir)
     info = run_info.read(model_dir)
     if info is None:

@@ -8,7 +8,7 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
-from official_cvrl import errors
+from official_cvrl import errors, filesystems
 from official_cvrl.data import clip_format
 from official_cvrl.serving import client
 
@@ -77,6 +77,7 @@ def _checksum(folder):
 
 
 def _newest_version(folder):
+    filesystems.refuse_remote(folder, option="--saved_model")
     versions = []
     if os.path.isdir(folder):
         versions = sorted((name for name in os.listdir(folder) if name.isdecimal()), key=int)

@@ -82,7 +82,9 @@ def writable(output: str) -> Iterator[None]:
 
 
 def _number(folder, wanted):
-    there = [int(path.name) for path in folder.iterdir() if path.name.isdecimal()]
+    # A bucket's folder is not there before something is in it.
+    found = folder.iterdir() if folder.exists() else ()
+    there = [int(path.name) for path in found if path.name.isdecimal()]
     if wanted in there:
         raise errors.UserError(
             f"{os.fspath(folder)!r} holds version {wanted} already; give another --version, or "

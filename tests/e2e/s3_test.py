@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 from official_cvrl import filesystems, manifest
+from official_cvrl.serving import versions
 from tests.e2e import conftest
 
 # A process of its own: TensorFlow waits for answers without letting other threads of Python go on.
@@ -73,6 +74,18 @@ def test_a_run_trains_from_it_checkpoints_to_it_and_goes_on(bucket, converted):
     assert reader.get_tensor("optimizer/iter/.ATTRIBUTES/VARIABLE_VALUE") == 6
     names = {path.name for path in filesystems.openable_path(run).iterdir()}
     assert {"checkpoint", "config.gin", "results.json", "run.json", "train", "eval"} <= names
+
+
+def test_versions_of_a_saved_model_appear_whole(bucket):
+    for number in ("1", "2"):
+        with versions.new(f"{bucket}/served") as version:
+            os.makedirs(f"{version.model}/variables")
+            for name in ("saved_model.pb", "variables/variables.index"):
+                with open(f"{version.model}/{name}", "w", encoding="utf-8") as file:
+                    file.write(name)
+        assert version.target == f"{bucket}/served/{number}"
+        index = filesystems.openable_path(version.target) / "variables" / "variables.index"
+        assert index.read_text() == "variables/variables.index"
 
 
 def test_what_is_not_there_is_told_in_a_line(bucket, converted):

@@ -72,6 +72,11 @@ def test_results_and_their_absence(tmp_path):
         runs.read(tmp_path / "run")
 
 
+def test_a_remote_run_is_to_be_copied():
+    with pytest.raises(errors.UserError, match="--model_dir=gs://a/b is read from a local disk"):
+        runs.read("gs://a/b")
+
+
 def test_no_run_there(tmp_path):
     with pytest.raises(errors.UserError, match=f"{tmp_path} holds no run"):
         runs.read(tmp_path)
