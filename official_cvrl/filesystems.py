@@ -66,8 +66,8 @@ def openable_path(path: str | os.PathLike[str]) -> epath.Path:
     if name and not _is_registered(name):
         plugin = stack.where_to_find("tensorflow_io") if name in _OF_TENSORFLOW_IO else ""
         raise errors.UserError(
-            f"{os.fspath(path)}: this installation cannot open {name}:// paths. Copy the data to a "
-            f"local folder or to gs://, or mount it as a folder.{plugin}"
+            f"{os.fspath(path)}: this installation cannot open {name}:// paths; use a local folder "
+            f"or gs://, or mount it as a folder.{plugin}"
         )
     if name and name not in (*_KNOWN_TO_EPATH, "file"):
         return _TensorFlowPath(os.fspath(path))

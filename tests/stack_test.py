@@ -59,7 +59,7 @@ def test_cloud_storage_opens_or_is_refused_with_the_ways_out():
         if _HAS_IO:
             assert str(filesystems.openable_path(path) / "b") == f"{path}/b"
         else:
-            ways_out = f"(?s){path}: .*local folder or to gs://.*tensorflow-io works on.*tf215"
+            ways_out = f"(?s){path}: .*local folder or gs://.*tensorflow-io works on.*tf215"
             with pytest.raises(errors.UserError, match=ways_out):
                 filesystems.openable_path(path)
     assert str(filesystems.openable_path("gs://bucket/a") / "b") == "gs://bucket/a/b"
