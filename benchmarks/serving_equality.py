@@ -1,11 +1,11 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
-"""Embeddings of videos by a run's evaluation, by its SavedModel, by extraction: how equal they are.
+"""Embeddings of videos by a run's evaluation, its SavedModel and a server: how equal they are.
 
     python -m benchmarks.serving_equality --model_dir=RUN --videos=MY_VIDEOS --output=DIR
 
-Converts the videos, exports the run's newest checkpoint, and prints a Markdown table: the largest
-difference from evaluation over the largest value, of all videos. --server adds what a server says
-that serves DIR/saved_model. The table of docs/serving.md.
+Converts the videos, exports the run's newest checkpoint, serves it by the tests' server, and prints
+a table: the largest difference from evaluation over the largest value, of all videos. --server adds
+what another server says that serves DIR/saved_model. The table of docs/serving.md.
 """
 
 import dataclasses
@@ -18,11 +18,12 @@ import numpy as np
 import tensorflow as tf
 from absl import app, flags, logging
 
-from benchmarks import studies
+from benchmarks import outcome, studies
 from official_cvrl import manifest, records, run_info
 from official_cvrl.data import pipeline, sampling
 from official_cvrl.serving import export
 from official_cvrl.tasks import views
+from tests.serving.model_server import process
 
 _MODEL_DIR = flags.DEFINE_string("model_dir", None, "Folder of a training run.", required=True)
 _VIDEOS = flags.DEFINE_string("videos", None, "Folder of videos.", required=True)
@@ -32,6 +33,7 @@ _SERVERS = flags.DEFINE_multi_string("server", [], "As extraction takes it: grpc
 _SPLIT = "test"
 _MIDDLE, _DENSE, _MULTI_VIEW = (1, 1), (10, 1), (10, 3)  # Clips and crops.
 _MAX_CLIPS_PER_PASS = 4
+_TOLERANCE = 1e-5
 
 
 def main(unused_argv):
@@ -46,11 +48,22 @@ def main(unused_argv):
     version = export.export(_MODEL_DIR.value, served)
     shards = manifest.find_shards(folder, _SPLIT)
     expected = _Evaluation(_MODEL_DIR.value, shards)
-    print("\n| way | views | largest relative difference |\n|---|---|---|")
-    for way, test_views, embeddings in _ways(version, shards, expected.clip):
-        evaluated = expected.embeddings(*test_views)
-        difference = np.abs(embeddings - evaluated).max() / np.abs(evaluated).max()
-        print(f"| {way} | {test_views[0]} × {test_views[1]} | {difference:.1e} |", flush=True)
+    found = {
+        (way, f"{num_clips} × {num_crops}"): _difference(
+            embeddings, expected.embeddings(num_clips, num_crops)
+        )
+        for way, (num_clips, num_crops), embeddings in _ways(version, shards, expected.clip)
+    }
+    rows = [(*way, f"{difference:.1e}") for way, difference in found.items()]
+    table = outcome.table(["way", "clips × crops", "largest relative difference"], rows)
+    goals = [outcome.Goal("largest of all", max(found.values()), _TOLERANCE, at_least=False)]
+    outcome.write(
+        _OUTPUT.value, "serving_equality", tables=[table], goals=goals, raw={"rows": rows}
+    )
+
+
+def _difference(embeddings, evaluated):
+    return float(np.abs(embeddings - evaluated).max() / np.abs(evaluated).max())
 
 
 class _Evaluation:
@@ -101,11 +114,12 @@ def _ways(version, shards, clip):
         yield f"`{signature}`", test_views, answers(signature, requests)
     paths = [os.path.join(_VIDEOS.value, video.data_path) for video in videos]
     yield "`extract --saved_model`", _DENSE, _extracted(paths, f"--saved_model={version}")
-    for server in _SERVERS.value:
-        # Which a server does not tell.
-        stride = f"--temporal_stride={clip.temporal_stride}"
-        way = f"`extract --server={server.partition(':')[0]}://…`"
-        yield way, _DENSE, _extracted(paths, f"--server={server}", stride)
+    # Which a server does not tell.
+    stride = f"--temporal_stride={clip.temporal_stride}"
+    with process.serving(os.path.dirname(version)) as ours:
+        for server in (ours.grpc, ours.rest, *_SERVERS.value):
+            way = f"`extract --server={server}`"
+            yield way, _DENSE, _extracted(paths, f"--server={server}", stride)
 
 
 def _middle_clip(frames, clip):

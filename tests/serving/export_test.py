@@ -4,11 +4,13 @@
 import dataclasses
 import os
 import pathlib
+import re
 import resource
 import shlex
 import shutil
 import sys
 import venv
+from importlib import metadata
 
 import numpy as np
 import pytest
@@ -60,7 +62,7 @@ def _run_command(*arguments):
 @pytest.fixture(scope="module", name="version")
 def _version(run):
     """Made by the documentation's command."""
-    (command,) = printed.boxes("bash", "Export")
+    command, _ = printed.boxes("bash", "Export")
     python, dash_m, module, *arguments = shlex.split(command)
     assert [python, dash_m, module] == ["python", "-m", export.__name__]
     folder = pathlib.Path(run).parent
@@ -73,8 +75,28 @@ def _version(run):
 def test_the_documentations_program(version, monkeypatch, capsys):
     monkeypatch.chdir(version.parents[1])
     (program,) = printed.boxes("python", "Export")
-    exec(program, {"clips": np.zeros([2, 4, 20, 24, 3], np.uint8)})
+    exec(program, {})
     assert capsys.readouterr().out == "(2, 32)\n"
+
+
+def test_what_tensorflows_tool_says(version, monkeypatch, capsys):
+    monkeypatch.chdir(version.parents[1])
+    _, command = printed.boxes("bash", "Export")
+    name, *arguments = shlex.split(command)
+    (tool,) = metadata.entry_points(group="console_scripts", name=name)
+    monkeypatch.setattr(sys, "argv", [name, *arguments])
+    with pytest.raises(SystemExit) as ended:
+        tool.load()()
+    assert not ended.value.code
+    said = capsys.readouterr().out
+    assert re.findall(r"\['(\w+)'\] tensor_info:\s+dtype: (\w+)\s+shape: (.*)", said) == [
+        ("clips", "DT_UINT8", "(-1, 4, -1, -1, 3)"),
+        ("embedding", "DT_FLOAT", "(-1, 32)"),
+        ("embedding_normalized", "DT_FLOAT", "(-1, 32)"),
+        ("logits", "DT_FLOAT", "(-1, 3)"),
+        ("probabilities", "DT_FLOAT", "(-1, 3)"),
+        ("top_labels", "DT_STRING", "(-1, 3)"),
+    ]
 
 
 class _Session:

@@ -191,6 +191,20 @@ def test_another_backbone_precision_keeps_the_signature(backbone):
     assert 1e-5 < difference < 0.05 * np.abs(exact["embedding"]).max()
 
 
+def test_compiled_with_xla_the_model_says_the_same(functions, backbone):
+    module = signatures.Signatures(backbone, clip=_CLIP, xla=True)
+    both = functions["serving_default"], module.functions["serving_default"]
+    clips = np.random.default_rng(0).integers(0, 255, [2, 4, 18, 24, 3], np.uint8)
+    plain, compiled = (function(clips)["embedding"].numpy() for function in both)
+    np.testing.assert_allclose(compiled, plain, rtol=1e-5, atol=1e-5)
+    assert [_is_compiled(function) for function in both] == [False, True]
+
+
+def _is_compiled(function):
+    library = function.get_concrete_function().graph.as_graph_def().library
+    return any(called.attr["_XlaMustCompile"].b for called in library.function)
+
+
 def test_a_classifier_needs_labels(backbone, classifier):
     with pytest.raises(ValueError, match="label_file=''"):
         signatures.Signatures(backbone, clip=_CLIP, classifier=classifier)

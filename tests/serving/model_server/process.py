@@ -5,12 +5,13 @@ import contextlib
 import dataclasses
 import json
 import os
+import pathlib
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 
-from tests.e2e import conftest as commands
+_ROOT = pathlib.Path(__file__).resolve().parents[3]
 
 
 @dataclasses.dataclass
@@ -69,7 +70,7 @@ def serving(base_path, *flags: str) -> Iterator[Server]:
 def _start(command):
     environment = os.environ | {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
     process = subprocess.Popen(
-        command, cwd=commands.ROOT, env=environment, stdout=subprocess.PIPE, text=True
+        command, cwd=_ROOT, env=environment, stdout=subprocess.PIPE, text=True
     )
     line = process.stdout.readline()
     if not line:
