@@ -61,7 +61,7 @@ def read_exclusions(path: str | os.PathLike[str]) -> set[KeyTime]:
             raise ValueError(f"has {len(row)} columns, not 2")
         excluded.add(key_time(*row))
 
-    rows = list(enumerate(csv.reader(io.StringIO(_text(path))), start=1))
+    rows = list(_numbered_rows(path, _text(path)))
     _refuse(path, _faults([(line, row) for line, row in rows if row], take))
     return excluded
 
@@ -187,7 +187,7 @@ class _Rows:
         shown = progress.Progress(
             label=os.path.basename(self.path), unit="rows", total=text.count("\n")
         )
-        numbered = enumerate(csv.reader(io.StringIO(text)), start=1)
+        numbered = _numbered_rows(self.path, text)
         while rows := list(itertools.islice(numbered, _ROWS_AT_ONCE)):
             yield [(line, row) for line, row in rows if row and not self._is_without_box(row)]
             # A line for each small file would only be in the way.
@@ -257,9 +257,11 @@ def _table(rows: _Rows, *, label_ids: Sequence[int], excluded: Collection[KeyTim
     left_out = np.array([time in excluded for time in times], bool)[boxes.frames]
     kept = known & ~left_out
     outside = (boxes.corners < 0) | (boxes.corners > 1)
-    others = ", ".join(map(str, np.unique(boxes.labels[~known])[:_FAULTS_SHOWN]))
+    others = np.unique(boxes.labels[~known])
+    named = [str(label) for label in others[:_FAULTS_SHOWN]]
+    named += ["…"] if len(others) > _FAULTS_SHOWN else []
     notes = [
-        (~known, f"have labels that the action list has not ({others}, …), left out"),
+        (~known, f"have labels that the action list has not ({', '.join(named)}), left out"),
         (known & left_out, "are on excluded key frames, left out"),
         (kept & ~boxes.have_area, "have boxes of no area, which match nothing"),
         (
@@ -318,8 +320,21 @@ def _seconds_text(seconds):
 def _text(path: str | os.PathLike[str]) -> str:
     try:
         return filesystems.openable_path(path).read_bytes().decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise errors.UserError(f"{path}: cannot be read: {error}.") from error
+    except Exception as error:
+        if not (filesystems.is_fault(error) or isinstance(error, UnicodeDecodeError)):
+            raise
+        reason = getattr(error, "message", error)  # TensorFlow's, without its own place.
+        raise errors.UserError(f"{path}: cannot be read: {reason}.") from error
+
+
+def _numbered_rows(path: str | os.PathLike[str], text: str) -> Iterator[tuple[int, list[str]]]:
+    """Yields the rows of a csv file's text, each with its number from 1."""
+    number = 0
+    try:
+        for number, row in enumerate(csv.reader(io.StringIO(text)), start=1):
+            yield number, row
+    except csv.Error as error:
+        raise errors.UserError(f"{path}: row {number + 1} cannot be read: {error}.") from error
 
 
 def _faults(rows, take: Callable) -> list[str]:

@@ -3,6 +3,7 @@
 
 import contextlib
 import os
+import secrets
 import tempfile
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -10,8 +11,12 @@ from typing import BinaryIO
 from official_cvrl import errors
 
 
-def refuse_unwritable(output: str) -> None:
+def refuse_unwritable(output: str, *, setting: str = "--output") -> None:
     """Tries before the work, so that hours of it are not lost.
+
+    Args:
+        output: the file to be.
+        setting: what the user names it by.
 
     Raises:
         UserError: a file of that name cannot be written.
@@ -21,7 +26,7 @@ def refuse_unwritable(output: str) -> None:
             raise IsADirectoryError("it is a folder")
         tempfile.TemporaryFile(dir=os.path.dirname(os.path.abspath(output))).close()
     except OSError as error:
-        raise _unwritable(output, error) from error
+        raise _unwritable(output, error, setting=setting) from error
 
 
 @contextlib.contextmanager
@@ -31,7 +36,8 @@ def whole_file(output: str) -> Iterator[BinaryIO]:
     Raises:
         UserError: it cannot be written; what was there before stays.
     """
-    unfinished = f"{output}.tmp"
+    # Another process may be writing the same output.
+    unfinished = f"{output}.{secrets.token_hex(4)}.tmp"
     try:
         with open(unfinished, "wb") as file:
             yield file
@@ -43,10 +49,10 @@ def whole_file(output: str) -> Iterator[BinaryIO]:
             os.remove(unfinished)
 
 
-def _unwritable(output, error):
+def _unwritable(output, error, *, setting="--output"):
     reason = error.strerror or str(error)
     suffix = os.path.splitext(output)[1]
     return errors.UserError(
-        f"{output!r} cannot be written: {reason}. Give --output=FILE{suffix} in a folder that is "
+        f"{output!r} cannot be written: {reason}. Give {setting}=FILE{suffix} in a folder that is "
         "there, has room, and that you may write to."
     )

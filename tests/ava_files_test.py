@@ -53,6 +53,29 @@ def test_what_does_not_count_is_counted_with_its_first_line(tmp_path):
     assert "outside" in outside and "line 5" in outside
 
 
+@pytest.mark.parametrize("count", [1, 5, 6])
+def test_an_ellipsis_stands_for_labels_that_are_not_named(tmp_path, count):
+    rows = [f"a,1,0,0,1,1,{100 + label},1" for label in range(count)]
+    (note,) = _read(_file(tmp_path, "said.csv", "\n".join(rows)))[0].notes
+    labels = ", ".join(str(100 + label) for label in range(min(count, 5)))
+    assert f"({labels}{', …' if count > 5 else ''})" in note
+
+
+@pytest.mark.parametrize("read", [_read, ava_files.read_exclusions])
+def test_a_file_that_is_no_csv_is_named(tmp_path, read):
+    path = _file(tmp_path, "said.csv", f"a,1\n{'x' * 200_000}\n".replace("a,1", "a,1" + ",0" * 6))
+    with pytest.raises(errors.UserError, match=r"said\.csv: row 2 cannot be read: field larger"):
+        read(path)
+
+
+@pytest.mark.parametrize("path", ["gone.csv", "ram://gone.csv", "."])
+def test_a_file_that_cannot_be_opened_is_named(tmp_path, monkeypatch, path):
+    monkeypatch.chdir(tmp_path)
+    for read in (_read, ava_files.read_exclusions, ava_files.read_labelmap):
+        with pytest.raises(errors.UserError, match=f"{path}: cannot be read: "):
+            read(path)
+
+
 @pytest.mark.parametrize(
     "row, why",
     [

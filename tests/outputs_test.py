@@ -15,6 +15,9 @@ def test_an_output_that_cannot_be_written_is_refused(tmp_path, place):
     with pytest.raises(errors.UserError) as caught:
         outputs.refuse_unwritable(target)
     assert target in str(caught.value)
+    assert "--output=FILE" in str(caught.value)
+    with pytest.raises(errors.UserError, match=r"Give Detection\.predictions=FILE"):
+        outputs.refuse_unwritable(target, setting="Detection.predictions")
     assert os.listdir(tmp_path) == ["file"]
 
 
@@ -33,6 +36,15 @@ def test_a_file_that_breaks_off_is_not_there(tmp_path, fault):
         raise fault
     assert path.read_text() == "before"
     assert os.listdir(tmp_path) == ["a.npz"]
+
+
+def test_two_writers_of_one_output_do_not_mix(tmp_path):
+    path = tmp_path / "a.csv"
+    with outputs.whole_file(str(path)) as slow, outputs.whole_file(str(path)) as fast:
+        slow.write(b"slow")
+        fast.write(b"fast, and longer")
+    assert path.read_text() == "slow"
+    assert os.listdir(tmp_path) == ["a.csv"]
 
 
 def test_a_file_that_ends_well_takes_the_place(tmp_path):

@@ -25,8 +25,8 @@ from official_cvrl.data import (
 )
 
 BOXES_FROM = ("ground_truth", "detector")
-# Bytes of an example's name in a batch; longer names are cut there.
-_ID_LENGTH = 256
+# Bytes of an example's name in a batch: a file's name, of at most 255, and a time.
+_ID_LENGTH = 512
 # From this overlap on a detected box does what the person of the ground truth does.
 _SAME_PERSON = 0.9
 _ONE_HOST = tf.distribute.InputContext()
@@ -198,8 +198,10 @@ class TestInput:
             Batches of one replica: "clips" uint8 [batch, num_frames, min_resize, longest_side, 3],
             "canvas_boxes" float32 [batch, max_boxes, 4], where the boxes are on the canvas; "boxes"
             likewise, in the frame; "labels" float32 [batch, max_boxes, num_classes], "is_tested"
-            and "is_truth" float32 [batch, max_boxes], "example_id" uint8 [batch, 256], ended by
-            zeros, "weight" float32 [batch], 0.0 where a row is padding.
+            and "is_truth" float32 [batch, max_boxes], "example_id" int32 [batch, 512], bytes
+            that zeros end, "weight" float32 [batch], 0.0 where a row is padding.
+
+        A record whose name is longer is refused.
         """
         replicas = input_context.num_replicas_in_sync
 
@@ -238,9 +240,19 @@ class TestInput:
             "labels": persons["labels"],
             "is_tested": tf.cast(tested, tf.float32),
             "is_truth": tf.cast(is_truth, tf.float32),
-            # As bytes, because accelerators know no strings.
-            "example_id": tf.io.decode_raw(record["example_id"], tf.uint8, fixed_length=_ID_LENGTH),
+            "example_id": _as_numbers(record["example_id"]),
         }
+
+
+def _as_numbers(example_id):
+    """The bytes of a name: accelerators know no strings, and workers gather no uint8."""
+    whole = faults.require(
+        tf.strings.length(example_id) <= _ID_LENGTH,
+        example_id,
+        example_id=tf.strings.join([tf.strings.substr(example_id, 0, 40), "…"]),
+        fault=f"has a name of more than {_ID_LENGTH} bytes",
+    )
+    return tf.cast(tf.io.decode_raw(whole, tf.uint8, fixed_length=_ID_LENGTH), tf.int32)
 
 
 def key_clip_frames(

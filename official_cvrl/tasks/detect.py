@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from official_cvrl import ava_files, detection_metrics, optimizers
+from official_cvrl import ava_files, detection_metrics, optimizers, outputs, workers
 from official_cvrl.data import feed as feed_lib
 from official_cvrl.objectives import weight_decay
 from official_cvrl.tasks import detector, views
@@ -25,6 +25,7 @@ class Detection:
         decay: weight decay of all kernels.
         tested_classes: indices of the classes that count in the test; empty for all.
         predictions: csv file that each evaluation writes as AVA's evaluator reads it; "" for none.
+            Of several workers the chief writes it.
 
     Raises:
         UserError: the data have no labels.
@@ -53,6 +54,7 @@ class Detection:
         self.optimizer = optimizers.prepare(optimizer(), self._trained_variables())
         self._classes = list(tested_classes) or list(range(feed.num_classes))
         self._predictions = predictions
+        self._writes_predictions = bool(predictions) and workers.Workers(strategy).this_is_chief
         self._test = views.Collector(
             self._probabilities, inputs=("clips", "canvas_boxes"), strategy=strategy
         )
@@ -106,9 +108,11 @@ class Detection:
         """Refuses what `evaluate` would only find out after training.
 
         Raises:
-            UserError: see `feed.Feed.check_test`.
+            UserError: see `feed.Feed.check_test`; or the predictions cannot be written.
         """
         self._feed.check_test()
+        if self._writes_predictions:
+            outputs.refuse_unwritable(self._predictions, setting="Detection.predictions")
 
     def evaluate(self) -> Mapping[str, float]:
         """Returns the frame mAP at an IoU of 0.5, and writes the predictions if asked to.
@@ -121,7 +125,7 @@ class Detection:
         detections = _tested(
             test, test["is_tested"], test["outputs"], np.ones_like(test["outputs"], bool)
         )
-        if self._predictions:
+        if self._writes_predictions:
             names = [_name(row) for row in test["example_id"]]
             ids = range(1, self._feed.num_classes + 1)
             ava_files.write_detections(
@@ -164,14 +168,14 @@ def _tested(test, box_mask, scores, label_mask):
 
 
 def _name(row):
-    return row.tobytes().rstrip(b"\0").decode(errors="replace")
+    return row.astype(np.uint8).tobytes().rstrip(b"\0").decode(errors="replace")
 
 
 def _key_time(name):
     """Splits "FILM@902"; an example of another name is a film of its own."""
     film, _, seconds = name.rpartition("@")
     try:
-        return film, float(seconds)
+        return ava_files.key_time(film, seconds)
     except ValueError:
         return name, 0.0
 

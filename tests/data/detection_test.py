@@ -11,6 +11,10 @@ from official_cvrl.data import augment, clip_format, detection
 
 _HEIGHT, _WIDTH, _NUM_FRAMES, _KEY = 48, 80, 9, 4
 _LABELS = ("red", "green", "blue")
+_BLACK, _BOX = (
+    np.zeros([_HEIGHT, _WIDTH, 3], np.uint8),
+    regions.Box(0.2, 0.3, 0.6, 0.5, labels=(0,)),
+)
 _CROPS = augment.Augmentation(area_range=(0.4, 1.0), aspect_range=(0.7, 1.4))
 
 _WHOLE = augment.Augmentation(area_range=(1.0, 1.0), aspect_range=(_WIDTH / _HEIGHT,) * 2)
@@ -34,23 +38,23 @@ def _jpeg(frame):
     return cv2.imencode(".jpg", frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 98])[1].tobytes()
 
 
-def _record(number, frame, boxes):
+def _record(name, frame, boxes):
     return records.encode_example(
         [_jpeg(frame)] * _NUM_FRAMES,
         height=_HEIGHT,
         width=_WIDTH,
         frame_rate=10.0,
         timestamps_us=range(_NUM_FRAMES),
-        example_id=f"film{number}@902",
+        example_id=f"{name}@902",
         key_frame=None if boxes is None else regions.KeyFrame(_KEY, tuple(boxes)),
     )
 
 
-def _shards(folder, *examples):
+def _shards(folder, *examples, film="film{}"):
     path = folder / manifest.shard_name("train", index=0, num_shards=1)
     with tf.io.TFRecordWriter(str(path)) as writer:
         for number, (frame, boxes) in enumerate(examples):
-            writer.write(_record(number, frame, boxes))
+            writer.write(_record(film.format(number), frame, boxes))
     (folder / "labels.txt").write_text("\n".join(_LABELS) + "\n")
     return manifest.find_shards(folder, "train")
 
@@ -119,7 +123,9 @@ def test_boxes_stay_on_their_actors_on_the_canvas_of_the_test(tmp_path):
     names = []
     for batch in _tested(shards, longest_side=60):
         for row in np.flatnonzero(batch["weight"].numpy()):
-            name = batch["example_id"][row].numpy().tobytes().rstrip(b"\0").decode()
+            name = (
+                batch["example_id"][row].numpy().astype(np.uint8).tobytes().rstrip(b"\0").decode()
+            )
             names.append(name)
             frame = batch["clips"][row, 1].numpy()
             assert not frame[:, 41:].any()  # 48 by 80 becomes 24 by 40.
@@ -173,6 +179,20 @@ def test_what_cannot_be_used_is_named(tmp_path, boxes, max_boxes, words):
     shards = _shards(tmp_path, (np.zeros([_HEIGHT, _WIDTH, 3], np.uint8), boxes))
     with pytest.raises(tf.errors.InvalidArgumentError, match=words):
         next(iter(_train(shards, max_boxes=max_boxes)))
+
+
+def test_names_are_whole_or_refused(tmp_path):
+    (folder := tmp_path / "fits").mkdir()
+    film = "ä" * 127 + "a@1234.567891"
+    shards = _shards(folder, (_BLACK, [_BOX]), film=film)
+    (batch,) = _tested(shards).take(1)
+    assert (
+        batch["example_id"][0].numpy().astype(np.uint8).tobytes().rstrip(b"\0").decode()
+        == f"{film}@902"
+    )
+    shards = _shards(tmp_path, (_BLACK, [_BOX]), film="a" * 509)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"aaa… has a name of more than 512"):
+        next(iter(_tested(shards)))
 
 
 def test_clips_are_centred_on_the_key_frame_and_stand_still_beyond_the_ends():

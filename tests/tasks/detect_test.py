@@ -1,10 +1,13 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """Detection: what counts in the loss and in the test, on one replica and on two."""
 
+import csv
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from official_cvrl import errors
 from tests import replicas
 from tests.tasks import tiny, tiny_detector
 
@@ -60,6 +63,31 @@ def test_the_test_measures_every_box_once_and_writes_what_the_evaluator_reads(da
     }
     assert {row[6] for row in rows} == {"1", "2", "3"}
     assert rows[0][2:6] == ["0", "0.100000001", "0.300000012", "0.899999976"]
+
+
+def test_a_name_without_a_time_is_a_film_of_its_own(tmp_path):
+    names = ("plain", "film@nan", "film@inf", "film@soon", "@902", "a@b@0904.5", "@")
+    examples = [
+        tiny_detector.record(number, 1, example_id=name) for number, name in enumerate(names)
+    ]
+    data_dir = tiny_detector.write_records(tmp_path / "records")
+    tiny_detector.write_split(data_dir, "test", examples)
+    task, _ = _task(data_dir, predictions=str(tmp_path / "said.csv"))
+    task.evaluate()
+    with open(tmp_path / "said.csv", newline="", encoding="utf-8") as file:
+        found = [tuple(row[:2]) for row in csv.reader(file)][::3]
+    assert found == [
+        *((name, "0000") for name in ("plain", "film@nan", "film@inf", "film@soon", "@902")),
+        ("a@b", "904.5"),
+        ("@", "0000"),
+    ]
+
+
+def test_predictions_that_cannot_be_written_are_refused_before_training(data_dir, tmp_path):
+    task, _ = _task(data_dir, predictions=str(tmp_path / "gone" / "said.csv"))
+    with pytest.raises(errors.UserError, match=r"cannot be written.*Detection\.predictions=FILE"):
+        task.check_evaluation()
+    _task(data_dir, predictions=str(tmp_path / "said.csv"))[0].check_evaluation()
 
 
 def test_a_class_that_is_none_is_refused(data_dir):

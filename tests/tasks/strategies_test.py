@@ -66,8 +66,12 @@ def test_four_replicas(tmp_path, one_device):
 
 
 def test_two_workers(tmp_path, one_device):
-    for found in _updates_of_two_workers(tmp_path):
+    for found in _updates_of_two_workers(tmp_path, predictions=True):
         _assert_same(found, one_device, 1e-9)
+    # Of key frames on both of them the chief alone writes what was said.
+    assert [path.name for path in tmp_path.glob("*.csv*")] == ["worker_0.npz.csv"]
+    rows = (tmp_path / "worker_0.npz.csv").read_text().splitlines()
+    assert [row[:6] for row in rows] == ["a,0001"] * 2 + ["b,0002"] * 2
 
 
 def test_compiled_as_for_tpus(tmp_path, one_device):

@@ -7,6 +7,7 @@ python -m tests.tasks.updates '{"task": "pretrain", "strategy": "one", …}' OUT
 import json
 import os
 import sys
+import types
 
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 
@@ -15,8 +16,8 @@ import numpy as np
 import tensorflow as tf
 
 from official_cvrl.data import augment
-from official_cvrl.modeling import heads
-from official_cvrl.tasks import pretrain, views
+from official_cvrl.modeling import action_head, heads
+from official_cvrl.tasks import detect, pretrain, views
 from tests.tasks import tiny
 
 _STEPS = 5
@@ -110,7 +111,43 @@ def main():
     items = task.checkpoint_items()
     weights = [*items["backbone"].variables, *items["projection_head"].variables]
     weights += items["optimizer"].variables()
+    if settings.get("predictions"):
+        _write_predictions(strategy, f"{output}.csv")
     np.savez(output, **told, **{f"{i} {v.name}": v.numpy() for i, v in enumerate(weights)})
+
+
+def _write_predictions(strategy, path):
+    """Evaluates a detector of random weights, which writes what it says of two key frames."""
+    shown = {
+        "clips": np.zeros([2, 2, 16, 16, 3], np.uint8),
+        "canvas_boxes": np.float32([[[0, 0, 1, 1]]] * 2),
+        "boxes": np.float32([[[0, 0, 1, 1]]] * 2),
+        "labels": np.float32([[[1, 0]]] * 2),
+        "is_tested": np.ones([2, 1], np.float32),
+        "is_truth": np.ones([2, 1], np.float32),
+        "example_id": np.int32([list(b"a@1"), list(b"b@2")]),
+        "weight": np.ones(2, np.float32),
+    }
+    examples = tf.data.Dataset.from_tensor_slices(shown)
+    feed = types.SimpleNamespace(
+        global_batch_size=2,
+        num_classes=2,
+        batches=lambda role: strategy.distribute_datasets_from_function(
+            lambda context: examples.shard(
+                context.num_input_pipelines, context.input_pipeline_id
+            ).batch(context.get_per_replica_batch_size(2))
+        ),
+    )
+    with strategy.scope():
+        task = detect.Detection(
+            strategy=strategy,
+            feed=feed,
+            backbone=tiny.backbone,
+            action_head=action_head.ActionHead,
+            optimizer=tiny.sgd,
+            predictions=path,
+        )
+    task.evaluate()
 
 
 def _embeddings(task, strategy):

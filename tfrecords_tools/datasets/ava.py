@@ -10,7 +10,7 @@ import os
 import pathlib
 from collections.abc import Mapping, Sequence
 
-from official_cvrl import errors
+from official_cvrl import ava_files, errors
 from tfrecords_tools import annotations
 from tfrecords_tools.datasets import ava_tables, files
 
@@ -135,7 +135,7 @@ def _split(
     return annotations.Split(tuple(clips), tuple(refused))
 
 
-def _refused(key: ava_tables.KeyTime, reason: str, *, fault: bool = True) -> annotations.Refused:
+def _refused(key: ava_files.KeyTime, reason: str, *, fault: bool = True) -> annotations.Refused:
     film, seconds = key
     return annotations.Refused(film, f"the key frame at {seconds:g} s: {reason}", fault)
 
@@ -157,7 +157,7 @@ class Films:
     starts_at: float
 
     def clip(
-        self, key: ava_tables.KeyTime, persons: Sequence[annotations.Person]
+        self, key: ava_files.KeyTime, persons: Sequence[annotations.Person]
     ) -> annotations.Clip:
         """Returns the clip around a key frame; of a film that is missing, with the path it had."""
         film, seconds = key

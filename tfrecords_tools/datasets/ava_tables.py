@@ -5,14 +5,12 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-import math
 import pathlib
-import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
-from official_cvrl import errors
+from official_cvrl import ava_files, errors
 from tfrecords_tools import annotations, official_labels
 from tfrecords_tools.datasets import files
 
@@ -23,11 +21,6 @@ NEEDS = (
 
 # What the included timestamps are, in seconds, where their list is not there.
 _INCLUDED = range(902, 1799)
-_ITEM = re.compile(r'\b(?:label|item)\s*\{((?:[^"}]|"[^"]*")*)\}')
-_ITEM_NAME = re.compile(r'\bname:\s*"([^"]*)"')
-_ITEM_ID = re.compile(r"\b(?:label_id|id):\s*(\d+)")
-
-KeyTime = tuple[str, float]  # A film, and seconds in it.
 _Corners = tuple[float, float, float, float]
 
 
@@ -40,7 +33,7 @@ class Table:
       refused: the rows that say nothing usable, each with its number and the reason.
     """
 
-    persons: dict[KeyTime, tuple[annotations.Person, ...]]
+    persons: dict[ava_files.KeyTime, tuple[annotations.Person, ...]]
     refused: list[annotations.Refused]
 
 
@@ -48,7 +41,7 @@ class Table:
 class _Row:
     """One row: a box with at most one label, or none at all."""
 
-    key: KeyTime
+    key: ava_files.KeyTime
     corners: _Corners | None
     label: str = ""
     score: float = 1.0
@@ -61,7 +54,7 @@ def read_persons(path: pathlib.Path, *, label_names: Sequence[str]) -> Table:
     Raises:
       UserError: the file cannot be read.
     """
-    gathered: dict[KeyTime, dict[tuple, list[str]]] = {}
+    gathered: dict[ava_files.KeyTime, dict[tuple, list[str]]] = {}
 
     def take(cells: Sequence[str]) -> None:
         row = _ground_truth(cells, label_names)
@@ -93,7 +86,7 @@ def read_detections(path: pathlib.Path) -> Table:
     Raises:
       UserError: the file cannot be read.
     """
-    gathered: dict[KeyTime, dict[_Corners, float]] = {}
+    gathered: dict[ava_files.KeyTime, dict[_Corners, float]] = {}
 
     def take(cells: Sequence[str]) -> None:
         row = _detection(cells)
@@ -123,7 +116,7 @@ def _each_row(path: pathlib.Path, take: Callable) -> list[annotations.Refused]:
 def _ground_truth(cells: Sequence[str], label_names: Sequence[str]) -> _Row:
     if len(cells) not in (2, 7, 8):
         raise ValueError(f"has {len(cells)} columns, not 8")
-    key = _key(cells)
+    key = ava_files.key_time(*cells[:2])
     if not any(cells[2:]):
         return _Row(key, corners=None)
     track = whole(cells[7], "person id") if len(cells) == 8 and cells[7] else None
@@ -137,16 +130,10 @@ def _ground_truth(cells: Sequence[str], label_names: Sequence[str]) -> _Row:
 def _detection(cells: Sequence[str]) -> _Row:
     if len(cells) not in (7, 8):
         raise ValueError(f"has {len(cells)} columns, not 7 or 8")
-    score = number(cells[-1], "score")
+    score = ava_files.number(cells[-1], "score")
     if not 0 <= score <= 1:
         raise ValueError(f"score {cells[-1]} is outside [0, 1]")
-    return _Row(_key(cells), corners(cells[2:6]), score=score)
-
-
-def _key(cells: Sequence[str]) -> KeyTime:
-    if not cells[0]:
-        raise ValueError("names no film")
-    return cells[0], number(cells[1], "timestamp")
+    return _Row(ava_files.key_time(*cells[:2]), corners(cells[2:6]), score=score)
 
 
 def corners(cells: Sequence[str]) -> _Corners:
@@ -156,7 +143,8 @@ def corners(cells: Sequence[str]) -> _Corners:
       ValueError: they make no box within the frame.
     """
     numbers = [
-        number(cell, name) for cell, name in zip(cells, ("x1", "y1", "x2", "y2"), strict=True)
+        ava_files.number(cell, name)
+        for cell, name in zip(cells, ("x1", "y1", "x2", "y2"), strict=True)
     ]
     xmin, ymin, xmax, ymax = (float(np.float32(value)) for value in numbers)
     if not all(0 <= edge <= 1 for edge in (xmin, ymin, xmax, ymax)):
@@ -166,20 +154,9 @@ def corners(cells: Sequence[str]) -> _Corners:
     return ymin, xmin, ymax, xmax
 
 
-def number(text: str, name: str) -> float:
-    """Returns the finite number that a cell holds; ValueError, with the cell's name, if none."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise ValueError(f"{name} {text!r} is not a number")
-    return value
-
-
 def whole(text: str, name: str) -> int:
     """Returns the whole number from 0 that a cell holds; ValueError, with its name, if none."""
-    value = number(text, name)
+    value = ava_files.number(text, name)
     if value != int(value) or value < 0:
         raise ValueError(f"{name} {text!r} is not a number that counts")
     return int(value)
@@ -189,13 +166,13 @@ def read_actions(folder: pathlib.Path, *, version: str) -> tuple[str, ...]:
     """Returns the actions by index: of the list in the folder, or the committed one without it.
 
     Raises:
-      UserError: the list cannot be read, its ids are not 1, 2, …, or two have one name.
+      UserError: the list cannot be read, its ids are not 1, 2, …, each once, or two have one name.
     """
     path = folder / f"ava_action_list_v{version}.pbtxt"
     if not path.exists():
         return official_labels.read("ava")
-    names = dict(_items("\n".join(files.lines(path, needs=NEEDS))))
-    if not names or sorted(names) != list(range(1, len(names) + 1)):
+    names = ava_files.read_labelmap(path)
+    if sorted(names) != list(range(1, len(names) + 1)):
         raise errors.UserError(f"{path}: the ids are not 1 to {len(names)}; give the full list.")
     twice = [name for name, count in collections.Counter(names.values()).items() if count > 1]
     if twice:
@@ -203,21 +180,18 @@ def read_actions(folder: pathlib.Path, *, version: str) -> tuple[str, ...]:
     return tuple(names[number] for number in sorted(names))
 
 
-def _items(text: str) -> Iterator[tuple[int, str]]:
-    for item in _ITEM.findall(text):
-        name, number = _ITEM_NAME.search(item), _ITEM_ID.search(item)
-        if name and number:
-            yield int(number[1]), name[1]
-
-
-def read_excluded(path: pathlib.Path) -> set[KeyTime]:
+def read_excluded(path: pathlib.Path) -> set[ava_files.KeyTime]:
     """Returns the key frames that are to be left out.
 
     Raises:
       UserError: the file cannot be read, or a row is not a film and seconds.
     """
     try:
-        return {_key(cells) for cells in files.rows(path, needs=NEEDS) if len(cells) > 1}
+        return {
+            ava_files.key_time(*cells[:2])
+            for cells in files.rows(path, needs=NEEDS)
+            if len(cells) > 1
+        }
     except ValueError as error:
         raise errors.UserError(f"{path}: {error}.") from error
 
@@ -232,6 +206,6 @@ def read_included(folder: pathlib.Path, *, version: str) -> Collection[float]:
     if not path.exists():
         return _INCLUDED
     try:
-        return {number(line, "timestamp") for line in files.lines(path, needs=NEEDS)}
+        return {ava_files.number(line, "timestamp") for line in files.lines(path, needs=NEEDS)}
     except ValueError as error:
         raise errors.UserError(f"{path}: {error}.") from error

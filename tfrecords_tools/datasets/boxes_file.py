@@ -7,7 +7,7 @@ import os
 import pathlib
 from collections.abc import Mapping, Sequence
 
-from official_cvrl import errors
+from official_cvrl import ava_files, errors
 from tfrecords_tools import annotations
 from tfrecords_tools.datasets import ava, ava_tables, files
 
@@ -16,7 +16,7 @@ _OPTIONAL = ("person", "split")
 _NEEDS = f"--annotations must be a csv file whose first line is {','.join(_NEEDED)}[,person,split]."
 
 # Of a split: key frame → (corners, person) → labels.
-_KeyFrames = dict[ava_tables.KeyTime, dict[tuple, list[str]]]
+_KeyFrames = dict[ava_files.KeyTime, dict[tuple, list[str]]]
 
 
 def read(
@@ -86,7 +86,7 @@ def _rows(path: pathlib.Path) -> list[tuple[int, dict[str, str]]]:
 def _take(row: Mapping[str, str], key_frames: _KeyFrames) -> None:
     if not row["video"]:
         raise ValueError("names no video")
-    second = ava_tables.number(row["second"], "second")
+    second = ava_files.number(row["second"], "second")
     if second < 0:
         raise ValueError(f"second {row['second']} is before the video begins")
     cells = [row[name] for name in ("x1", "y1", "x2", "y2")]

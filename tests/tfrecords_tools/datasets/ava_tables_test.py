@@ -118,7 +118,7 @@ class TestActions:
             self._read(write, 'item {\n  name: "a"\n  id: 2\n}\n')
         with pytest.raises(errors.UserError, match="'a' is the name of several"):
             self._read(write, self._ITEMS.replace("b (e.g., a {door})", "a"))
-        with pytest.raises(errors.UserError, match="not 1 to 0"):
+        with pytest.raises(errors.UserError, match="holds no action"):
             self._read(write, "")
 
 
