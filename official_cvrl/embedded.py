@@ -10,10 +10,10 @@ import tempfile
 from official_cvrl import errors, regions
 from official_cvrl import records as records_lib
 from official_cvrl.data import actors, synthetic
-from tfrecords_tools import convert, plan, shards, video
+from tfrecords_tools import convert, key_frames, plan, shards, video
 
 # The modules whose code decides what the shards hold.
-_DECIDES = (synthetic, video, plan, shards, records_lib, regions)
+_DECIDES = (synthetic, video, plan, key_frames, shards, records_lib, regions)
 
 DATA_SETS = ("classes", "actors")
 

@@ -54,8 +54,12 @@ _ROOMS = [
 _MAY_USE_TOOLS = {
     "official_cvrl.demo",
     "official_cvrl.embedded",
+    "official_cvrl.serving.annotated",
+    "official_cvrl.serving.detect",
     "official_cvrl.serving.embedder",
     "official_cvrl.serving.extraction",
+    "official_cvrl.serving.film",
+    "official_cvrl.serving.person_boxes",
     "official_cvrl.serving.search",
     "official_cvrl.serving.search_page",
     "official_cvrl.serving.video_files",

@@ -7,7 +7,6 @@ that a run that was stopped at any moment goes on where it was.
 
 from __future__ import annotations
 
-import bisect
 import dataclasses
 import os
 from collections.abc import Callable
@@ -16,14 +15,13 @@ import tensorflow as tf
 from etils import epath
 
 from official_cvrl import filesystems, manifest, records, regions
-from tfrecords_tools import annotations, checksums, plan, results, video
+from tfrecords_tools import annotations, checksums, key_frames, plan, results, video
 
 CANNOT_WRITE = (OSError, tf.errors.OpError)  # What `write_shard` raises.
 
 _MICROSECONDS = 1_000_000
 _CUT_ROUGHLY_US = 500_000  # Tools cut a little before or after the second they are told.
 _CUT_AT_KEY_FRAMES_US = 2_500_000  # Those that do not encode anew cut at the next key frame.
-_LONGEST_SHOWN_US = 500_000  # Where a frame is shown for longer, others before the next are lost.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,14 +117,22 @@ def _within_file(clip: annotations.Clip) -> annotations.Clip:
     if clip.may_be_cut and _is_cut(clip, video.length_us(clip.path)):
         return dataclasses.replace(clip, start_us=0, end_us=None, may_be_cut=False)
     if clip.key_frame is not None:
-        length_us = video.length_us(clip.path)
-        if 0 < length_us <= clip.key_frame.time_us:
-            raise video.VideoError(
-                f"its key frame, at {annotations.seconds(clip.key_frame.time_us)} s of the file, "
-                f"is beyond the end ({annotations.seconds(length_us)} s); if an AVA file begins "
-                "later than the film, say so with --film_start"
-            )
+        return _around_key_frame(clip)
     return clip
+
+
+def _around_key_frame(clip: annotations.Clip) -> annotations.Clip:
+    """Ends a clip where its file ends: what is beyond is not lost."""
+    length_us = video.length_us(clip.path)
+    try:
+        key_frames.refuse_beyond_end(clip.key_frame.time_us, length_us=length_us)
+    except video.VideoError as error:
+        raise video.VideoError(
+            f"{error}; if an AVA file begins later than the film, say so with --film_start"
+        ) from error
+    if not length_us or clip.end_us is None:
+        return clip
+    return dataclasses.replace(clip, end_us=min(clip.end_us, length_us))
 
 
 def _is_cut(clip: annotations.Clip, length_us: int) -> bool:
@@ -140,13 +146,7 @@ def _key_frame(
     """Returns which frame a player shows at the annotated time, and who is in it."""
     if clip.key_frame is None:
         return None
-    time_us, times = clip.key_frame.time_us, encoded.timestamps_us
-    index = bisect.bisect_right(times, time_us) - 1
-    longest_us = max(_LONGEST_SHOWN_US, _MICROSECONDS / encoded.frame_rate)
-    if index < 0 or time_us - times[index] > longest_us:
-        raise video.VideoError(
-            f"no frame decodes at its key frame, {annotations.seconds(time_us)} s"
-        )
+    index = key_frames.index(encoded, clip.key_frame.time_us)
     boxes = [
         regions.Box(
             *person.corners,

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 import av
 import cv2
+import numpy as np
 
 from official_cvrl import filesystems
 from tfrecords_tools import scaling
@@ -23,6 +24,7 @@ MAX_ENCODED_BYTES = 1 << 30
 _MICROSECONDS = 1_000_000
 _COMPLETE = 0.9  # Containers count roughly; fewer frames than this share means some are lost.
 _FALLBACK_RATE = fractions.Fraction(25)
+_ANY_SIZE = 1 << 30
 
 
 class VideoError(Exception):
@@ -119,6 +121,25 @@ def read_video(
             expected_seconds=(promised_us - start_us) / _MICROSECONDS,
         ),
     )
+
+
+def pictures(path: str | os.PathLike[str]) -> Iterator[tuple[int, np.ndarray]]:
+    """Yields the frames of a video as a player shows them, one at a time.
+
+    Frames that do not decode are passed over.
+
+    Yields:
+      Microseconds since the start of the video, strictly increasing, and uint8
+      `[height, width, 3]`, blue first.
+
+    Raises:
+      VideoError: the file cannot be opened, or has no video.
+    """
+    with _open(path) as container:
+        stream = _video_stream(container)
+        scaler = scaling.Scaler(pixel_aspect=stream.sample_aspect_ratio, short_side=_ANY_SIZE)
+        for time_us, frame in _timed(container, stream, faults=[]):
+            yield time_us, scaler.picture(frame)
 
 
 @dataclasses.dataclass
@@ -330,6 +351,18 @@ def length_us(path: str | os.PathLike[str]) -> int:
     """
     with _open(path) as container:
         return _length_us(container, _video_stream(container))
+
+
+def num_frames(path: str | os.PathLike[str]) -> int:
+    """Returns how many frames a file says it has, or about; 0 when it does not say.
+
+    Raises:
+      VideoError: the file cannot be opened, or has no video.
+    """
+    with _open(path) as container:
+        stream = _video_stream(container)
+        seconds = _length_us(container, stream) / _MICROSECONDS
+        return stream.frames or round(seconds * (stream.average_rate or 0))
 
 
 def _length_us(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> int:

@@ -1,0 +1,144 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""What persons do in films: a csv file as AVA's evaluator reads it, and the film with boxes."""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+
+from absl import app, flags
+
+from official_cvrl import ava_files, commands, errors, outputs
+from official_cvrl.serving import annotated, film, person_boxes, video_files
+from official_cvrl.tasks import detector
+from tfrecords_tools import annotations, video
+
+_SHOWN = 20  # Lines of a note.
+
+
+def run(given: flags.FlagValues, paths: Sequence[str] = ()) -> int:
+    """Detects in the films that the flags, and paths after them, name; returns the exit code."""
+    return commands.exit_code(
+        lambda: _detect(given, paths),
+        interrupted="Interrupted; films that were done are in --output, whole.",
+    )
+
+
+def _detect(given, paths):
+    if not (given.model_dir and given.output):
+        raise errors.UserError("give --model_dir=RUN, --output=DIR and films")
+    films = video_files.find([*given.videos, *paths])
+    targets = _targets(films, given.output)
+    key_seconds = _key_seconds(films, given.boxes)
+    model = detector.Detector(given.model_dir)
+    failed = 0
+    for path in films:
+        try:
+            seconds = film.every_second(path) if key_seconds is None else key_seconds[path]
+            _write(path, film.detect(path, seconds, model), model, targets[path], given)
+        except (video.VideoError, KeyError) as error:
+            failed += 1
+            why = "no box in --boxes" if isinstance(error, KeyError) else error
+            print(f"no detections: {path}: {why}", file=sys.stderr)
+    print(f"Detections: {given.output} ({len(films) - failed} films, {failed} without)")
+    return 1 if failed else 0
+
+
+def _targets(films, output) -> Mapping[str, str]:
+    """Where to write, by film, without ending."""
+    targets: dict[str, str] = {}
+    for path in films:
+        target = os.path.join(output, os.path.splitext(os.path.basename(path))[0])
+        if target in targets.values():
+            other = next(other for other, taken in targets.items() if taken == target)
+            raise errors.UserError(
+                f"{other} and {path} would both be {target}.mp4; detect them one at a time, into "
+                "different folders."
+            )
+        if os.path.exists(f"{target}.mp4") and os.path.samefile(f"{target}.mp4", path):
+            raise errors.UserError(f"--output={output} would replace {path}; give another folder.")
+        targets[path] = target
+    try:
+        os.makedirs(output, exist_ok=True)
+    except OSError as error:
+        raise errors.UserError(f"--output={output} cannot be made: {error.strerror}.") from error
+    for target in targets.values():
+        outputs.refuse_unwritable(f"{target}.csv")
+        outputs.refuse_unwritable(f"{target}.mp4")
+    return targets
+
+
+def _key_seconds(films, boxes) -> Mapping[str, person_boxes.KeySeconds] | None:
+    """Who is where by film; None for the whole frame at every second."""
+    if not boxes:
+        print("No --boxes: at every second the whole frame is taken for one person's box.")
+        return None
+    read = person_boxes.read(boxes)
+    found, others = read.of(films)
+    _note(read.refused, f"rows of {boxes} are no boxes, left out")
+    strangers = [f"{name}, {count} boxes" for name, count in others.items()]
+    _note(strangers, f"films of {boxes} are not given, left out")
+    return found
+
+
+def _note(faults: Sequence[str], what: str) -> None:
+    """Says how many there are, and which."""
+    if not faults:
+        return
+    print(f"note: {len(faults)} {what}:", file=sys.stderr)
+    more = [f"… and {len(faults) - _SHOWN} more"] if len(faults) > _SHOWN else []
+    for line in (*faults[:_SHOWN], *more):
+        print(f"  {line}", file=sys.stderr)
+
+
+def _write(path, found, model, target, given):
+    _note(found.refused, f"key seconds of {path} cannot be seen, left out")
+    if not found.seen:
+        raise video.VideoError("none of its key seconds can be seen")
+    name = annotations.printable(os.path.basename(target))
+    ava_files.write_detections(
+        f"{target}.csv",
+        film.boxes(found.seen),
+        key_times=[(name, each.second) for each in found.seen],
+        label_ids=range(1, len(model.label_names) + 1),
+    )
+    captions = film.captions(
+        found.seen, model.label_names, min_score=given.min_score, most=given.labels_drawn
+    )
+    with outputs.whole_file(f"{target}.mp4") as file:
+        num_frames = annotated.write(path, file, captions)
+    print(f"{target}.csv, .mp4: {len(found.seen)} key frames, {num_frames} frames drawn")
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """Other commands have flags of the same names, so a mere import defines none here."""
+    texts = {
+        "model_dir": (None, "Folder of a detection run."),
+        "boxes": ("", "csv of person boxes: video,second,x1,y1,x2,y2[,person], with that header."),
+        "output": (None, "Folder for FILM.csv and FILM.mp4."),
+    }
+    for name, (default, text) in texts.items():
+        flags.DEFINE_string(name, default, text, flag_values=values)
+    flags.DEFINE_multi_string(
+        "videos",
+        [],
+        "A film, a folder, or a .csv list with a column path. Repeat it, or list more after the "
+        "flags.",
+        flag_values=values,
+    )
+    flags.DEFINE_float(
+        "min_score",
+        0.5,
+        "Actions of a lower score are not drawn, but for the likeliest of each person; the csv "
+        "file has all.",
+        lower_bound=0.0,
+        upper_bound=1.0,
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "labels_drawn", 3, "At most, of each person.", lower_bound=1, flag_values=values
+    )
+
+
+if __name__ == "__main__":
+    define_flags(flags.FLAGS)
+    app.run(lambda arguments: run(flags.FLAGS, arguments[1:]))

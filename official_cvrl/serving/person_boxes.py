@@ -1,0 +1,123 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""A csv file of person boxes: who is where, at which second of which film."""
+
+import collections
+import dataclasses
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+
+from official_cvrl import ava_files, errors
+from tfrecords_tools.datasets import ava_tables, files
+
+_NEEDED = ("video", "second", "x1", "y1", "x2", "y2")
+_OPTIONAL = ("person", "label", "split")
+_NEEDS = f"--boxes must be a csv file whose first line is {','.join(_NEEDED)}[,person]."
+
+
+@dataclasses.dataclass(frozen=True)
+class Person:
+    """A box at a key second.
+
+    Attributes:
+        corners: ymin, xmin, ymax, xmax in [0, 1] of the frame's height and width.
+        number: the person's, if the file tells it.
+    """
+
+    corners: tuple[float, float, float, float]
+    number: int | None = None
+
+
+WHOLE_FRAME = Person((0.0, 0.0, 1.0, 1.0))
+
+KeySeconds = Mapping[float, Sequence[Person]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Boxes:
+    """What a file says.
+
+    Attributes:
+        films: by the name that the file has for them; no one where a row names a second alone.
+        refused: rows that are no boxes, each with its number and the reason.
+    """
+
+    films: Mapping[str, KeySeconds]
+    refused: Sequence[str]
+
+    def of(self, paths: Sequence[str]) -> tuple[Mapping[str, KeySeconds], Mapping[str, int]]:
+        """Returns the key seconds of some films by path, and the rows of those that are not there.
+
+        A row names a film by its path, or the end of it, with or without suffix.
+
+        Raises:
+            UserError: a name means several films.
+        """
+        found: dict[str, KeySeconds] = {}
+        others = {}
+        for name, seconds in self.films.items():
+            meant = [path for path in paths if _is_called(path, name)]
+            if len(meant) > 1:
+                raise errors.UserError(
+                    f"{name!r} of --boxes means {' and '.join(meant)}; give more of the path, or "
+                    "one of them at a time."
+                )
+            if not meant:
+                others[name] = sum(map(len, seconds.values()))
+            for path in meant:
+                found[path] = {**found.get(path, {}), **seconds}
+        return found, others
+
+
+def _is_called(path, name):
+    whole, wanted = pathlib.PurePath(os.path.abspath(path)), pathlib.PurePath(name).parts
+    return any(
+        parts.parts[-len(wanted) :] == wanted for parts in (whole, whole.with_suffix("")) if wanted
+    )
+
+
+def read(path: str) -> Boxes:
+    """Reads a csv file with a header: `video,second,x1,y1,x2,y2[,person]`, corners in [0, 1].
+
+    Columns `label` and `split`, as `convert --dataset=boxes` reads them, are passed over.
+
+    Raises:
+        UserError: the file cannot be read, has another header, or no row that can be used.
+    """
+    gathered: dict[str, dict[float, dict[Person, None]]] = collections.defaultdict(dict)
+    refused = []
+    header, *rows = files.rows(pathlib.Path(path), needs=_NEEDS) or [[]]
+    if set(_NEEDED) - set(header) or set(header) - {*_NEEDED, *_OPTIONAL}:
+        raise errors.UserError(f"{path}: the first line is {','.join(header)!r}. {_NEEDS}")
+    for number, cells in enumerate(rows, start=2):
+        padded = (cells + [""] * len(header))[: len(header)]
+        try:
+            _take(dict(zip(header, padded, strict=True)), gathered)
+        except ValueError as error:
+            refused.append(f"{path} row {number} ({','.join(cells)}): {error}")
+    if not gathered:
+        first = f" The first: {refused[0]}." if refused else ""
+        raise errors.UserError(f"{path}: holds no box that can be used.{first} {_NEEDS}")
+    films = {
+        film: {second: tuple(persons) for second, persons in sorted(seconds.items())}
+        for film, seconds in gathered.items()
+    }
+    return Boxes(films, tuple(refused))
+
+
+def _take(row, gathered):
+    if not row["video"]:
+        raise ValueError("names no video")
+    second = ava_files.number(row["second"], "second")
+    if second < 0:
+        raise ValueError(f"second {row['second']} is before the video begins")
+    cells = [row[name] for name in ("x1", "y1", "x2", "y2")]
+    if not any(cells):
+        gathered[row["video"]].setdefault(second, {})
+        return
+    number = ava_tables.whole(row["person"], "person") if row.get("person") else None
+    person = Person(ava_tables.corners(cells), number)
+    persons = gathered[row["video"]].setdefault(second, {})
+    if person in persons:
+        raise ValueError("repeats an earlier row")
+    persons[person] = None
