@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from official_cvrl import errors, filesystems, stack
+from official_cvrl import errors, filesystems, gin_utils, stack
 from tests import imports
 
 _HAS_IO = importlib.util.find_spec("tensorflow_io") is not None
@@ -63,6 +63,16 @@ def test_cloud_storage_opens_or_is_refused_with_the_ways_out():
             with pytest.raises(errors.UserError, match=ways_out):
                 filesystems.openable_path(path)
     assert str(filesystems.openable_path("gs://bucket/a") / "b") == "gs://bucket/a/b"
+
+
+def test_a_gin_file_may_name_addons_or_is_told_which_stack_has_them():
+    name = "tf215/pretrain_lamb.gin"
+    if importlib.util.find_spec("tensorflow_addons"):
+        gin_utils.parse([name])
+    else:
+        where = rf"configs/{name}:\d+: there is no module 'tensorflow_addons'"
+        with pytest.raises(errors.UserError, match=f"{where}.*addons works on .*STACK=tf215"):
+            gin_utils.parse([name])
 
 
 def _ranges(file):
