@@ -88,7 +88,6 @@ def test_versions_of_a_saved_model_appear_whole(bucket):
         assert index.read_text() == "variables/variables.index"
 
 
-def test_what_is_not_there_is_told_in_a_line(bucket, converted):
-    assert "s3://bucket/none" in conftest.refused(
-        conftest.train("pretrain.gin", model_dir=f"{bucket}/runs/x", data_dir=f"{bucket}/none")
-    )
+def test_what_is_not_there_is_told_in_a_line(bucket, refused_here):
+    message = refused_here("pretrain.gin", model_dir=f"{bucket}/runs/x", data_dir=f"{bucket}/none")
+    assert "s3://bucket/none" in message
