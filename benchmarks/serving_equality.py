@@ -117,8 +117,9 @@ def _ways(version, shards, clip):
     # Which a server does not tell.
     stride = f"--temporal_stride={clip.temporal_stride}"
     with process.serving(os.path.dirname(version)) as ours:
-        for server in (ours.grpc, ours.rest, *_SERVERS.value):
-            way = f"`extract --server={server}`"
+        servers = {"grpc://…": ours.grpc, "http://…": ours.rest}
+        for shown, server in (servers | {given: given for given in _SERVERS.value}).items():
+            way = f"`extract --server={shown}`"
             yield way, _DENSE, _extracted(paths, f"--server={server}", stride)
 
 
