@@ -26,21 +26,28 @@ def run(given: flags.FlagValues, paths: Sequence[str] = ()) -> int:
 def _detect(given, paths):
     if not (given.model_dir and given.output):
         raise errors.UserError("give --model_dir=RUN, --output=DIR and films")
-    films = video_files.find([*given.videos, *paths])
+    found = video_files.find([*given.videos, *paths])
+    films, failed = found.videos, len(found.faults)
+    for fault in found.faults:
+        _say_none(fault.path, fault.reason)
     targets = _targets(films, given.output)
     key_seconds = _key_seconds(films, given.boxes)
     model = detector.Detector(given.model_dir)
-    failed = 0
+    done = 0
     for path in films:
         try:
             seconds = film.every_second(path) if key_seconds is None else key_seconds[path]
             _write(path, film.detect(path, seconds, model), model, targets[path], given)
+            done += 1
         except (video.VideoError, KeyError) as error:
             failed += 1
-            why = "no box in --boxes" if isinstance(error, KeyError) else error
-            print(f"no detections: {path}: {why}", file=sys.stderr)
-    print(f"Detections: {given.output} ({len(films) - failed} films, {failed} without)")
+            _say_none(path, "no box in --boxes" if isinstance(error, KeyError) else str(error))
+    print(f"Detections: {given.output} ({done} films, {failed} without)")
     return 1 if failed else 0
+
+
+def _say_none(path, reason):
+    print(f"no detections: {annotations.printable(path)}: {reason}", file=sys.stderr)
 
 
 def _targets(films, output) -> Mapping[str, str]:

@@ -146,19 +146,20 @@ def test_without_boxes_the_whole_frame_is_one(films, evaluated, tmp_path, capsys
 def test_what_cannot_be_used_is_named_and_counted(films, evaluated, tmp_path, capsys):
     (tmp_path / "broken.mp4").write_text("no film")
     (tmp_path / "bare.mp4").write_bytes((films / "film.mp4").read_bytes())
+    (tmp_path / "list.csv").write_text("path,note\nbroken.mp4,\n,lost\n")
     rows = ["film,1,0,0,1,1", "film,2,0,0,1.5,1", "film,99,0,0,1,1", "film,98,0,0,0.5,1"]
     rows += ["gone,1,0,0,1,1", "broken,1,0,0,1,1"]
     boxes = tmp_path / "boxes.csv"
     boxes.write_text("\n".join(["video,second,x1,y1,x2,y2", *rows]))
     code = _detect(
         *(f"--model_dir={evaluated / 'run'}", f"--boxes={boxes}", f"--output={tmp_path / 'out'}"),
-        *(films / "film.mp4", tmp_path / "broken.mp4", tmp_path / "bare.mp4"),
+        *(films / "film.mp4", tmp_path / "list.csv", tmp_path / "bare.mp4"),
     )
     assert code == 1
     assert sorted(os.listdir(tmp_path / "out")) == ["film.csv", "film.mp4"]
     assert len(_rows(tmp_path / "out" / "film.csv")[0]) == 3
     told = capsys.readouterr()
-    assert "(1 films, 2 without)" in told.out
+    assert "(1 films, 3 without)" in told.out
     for words in (
         "note: 1 rows of ",
         "row 3 (film,2,0,0,1.5,1): the box is outside the frame",
@@ -168,6 +169,7 @@ def test_what_cannot_be_used_is_named_and_counted(films, evaluated, tmp_path, ca
         "at 99 s, 1 boxes: its key frame, at 99 s of the file, is beyond the end (3 s)",
         "broken.mp4: unreadable: ",
         "bare.mp4: no box in --boxes",
+        "list.csv:3: the line has no path",
     ):
         assert words in told.err, words
 
