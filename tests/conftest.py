@@ -25,13 +25,16 @@ if importlib.util.find_spec("tensorflow_addons") is None:
 _SLOW = frozenset(
     f"{name}_test.py"
     for name in (
-        *("data/pipeline", "data/sampling", "data/spatial", "origin", "regions", "report/page"),
+        *("data/detection", "data/pipeline", "data/sampling", "data/service", "data/spatial"),
+        *("cluster", "origin", "regions", "report/neighbors", "report/page"),
         *("e2e/bad_input", "e2e/pipeline", "e2e/resume", "e2e/workers"),
         *("modeling/resnet_3d_parity", "objectives/grad_cache"),
-        *("serving/docs", "serving/export", "serving/export_published", "serving/extract"),
+        *("serving/clients", "serving/docs", "serving/export", "serving/export_published"),
         *("tasks/classify", "tasks/detect", "tasks/pretrain", "tasks/strategies", "tasks/views"),
-        *("tfrecords_tools/beam_engine", "tfrecords_tools/convert", "tfrecords_tools/scaling"),
-        *("weights/keras_2d", "weights/published"),
+        *("serving/extract", "weights/keras_2d", "weights/published"),
+        *("tfrecords_tools/beam_engine", "tfrecords_tools/convert", "tfrecords_tools/fuzz"),
+        *("tfrecords_tools/convert_command", "tfrecords_tools/interchange"),
+        "tfrecords_tools/scaling",
     )
 )
 _TESTS = pathlib.Path(__file__).parent
