@@ -126,8 +126,12 @@ def _answer_row(name, batch, rounds):
     p50, p99 = np.percentile(np.concatenate(latencies), [50, 99])
     first = turns.median(rounds, name, f"first_{batch}")
     rate = batch / statistics.median(map(statistics.median, latencies))
-    count = sum(map(len, latencies))
-    return [name, batch, count, *(f"{t:.3g}" for t in (first, p50, p99)), f"{rate:.3g}"]
+    count = f"{sum(map(len, latencies)):,}"
+    return [name, batch, count, *map(_three_digits, (first, p50, p99, rate))]
+
+
+def _three_digits(number):
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
 
 
 if __name__ == "__main__":
