@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from official_cvrl import filesystems
-from tfrecords_tools import scaling
+from tfrecords_tools import one_file, scaling
 
 # What goes wrong in a file ends up in the report; libav's own lines would tear the progress bar.
 av.logging.set_level(av.logging.PANIC)
@@ -82,7 +82,7 @@ def read_video(
     """Decodes, scales and encodes a video or a part of it; memory grows with the part alone.
 
     Args:
-      path: a video file of any format libav knows.
+      path: a video file of any format libav knows, but for playlists; see `one_file`.
       settings: how frames are taken and encoded.
       start_us: where the part starts, in microseconds.
       end_us: where the part ends; None for the end of the video.
@@ -165,7 +165,9 @@ def _open(path: str | os.PathLike[str]) -> av.container.InputContainer:
     if not size and (filesystems.scheme(path) or os.path.isfile(path)):
         raise VideoError("the file is empty (0 bytes)")
     try:
-        return av.open(filesystems.readable_file(path))
+        return one_file.open_alone(filesystems.readable_file(path))
+    except one_file.NamesOthers as error:
+        raise VideoError(str(error)) from error
     except (av.FFmpegError, OSError, ValueError) as error:
         raise VideoError(f"unreadable: {_words(error)}") from error
 
