@@ -7,7 +7,7 @@ import os
 import pathlib
 from collections.abc import Iterator, Sequence
 
-from official_cvrl import errors
+from official_cvrl import errors, filesystems
 from official_cvrl.serving import rows
 from tfrecords_tools import annotations
 
@@ -30,10 +30,12 @@ def find(paths: Sequence[str]) -> Found:
 
     Args:
         paths: video files; folders, in which what is no video by its name is passed over; .csv
-            files with a column `path`: inside the folder of the file, or whole paths.
+            files with a column `path`: inside the folder of the file, or whole paths. All of them
+            on this machine's disks.
 
     Raises:
-        UserError: a path leads nowhere, a list has no such column, or there are no videos.
+        UserError: a path leads nowhere, to another file system, or out of the folder of its list;
+            a list has no such column, or there are no videos.
     """
     faults = []
     videos = list(dict.fromkeys(file for path in paths for file in _files(path, faults)))
@@ -59,6 +61,7 @@ def state(path: str) -> Sequence[int]:
 
 
 def _files(path, faults):
+    filesystems.refuse_remote(path, option="--videos")
     if os.path.isdir(path):
         return sorted(_in_folder(path, faults))
     if not os.path.exists(path):
@@ -95,6 +98,8 @@ def _in_list(path, faults) -> Iterator[str]:
 
 
 def _listed(video, table):
+    # With the reader's credentials it would open what the writer of the list cannot.
+    filesystems.refuse_remote(video, option=f"{table}: path")
     if not os.path.isabs(video) and os.path.normpath(video).split(os.sep)[0] == os.pardir:
         raise errors.UserError(
             f"{table}: {video!r} leads out of the folder of the list; write the whole path, if it "

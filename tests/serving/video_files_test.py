@@ -100,3 +100,20 @@ def test_a_list_does_not_climb_out_of_its_folder(folder, row):
     (folder / "a" / "list.csv").write_text(f"path\n1.mkv\n{row}\n")
     with pytest.raises(errors.UserError, match="leads out of the folder of the list"):
         video_files.find([str(folder / "a" / "list.csv")])
+
+
+@pytest.mark.parametrize("place", ["list.csv", "./list.csv", "a/list.csv", "WHOLE/list.csv"])
+@pytest.mark.parametrize("url", ["gs://private/x.mp4", "https://10.0.0.1/x.mp4", "file:///x.mp4"])
+def test_a_list_names_no_file_elsewhere_wherever_it_lies(folder, monkeypatch, place, url):
+    monkeypatch.chdir(folder)
+    place = place.replace("WHOLE", str(folder))
+    with open(place, "w", encoding="utf-8") as file:
+        file.write(f"path\nb.mp4\n{url}\n")
+    message = f"{place}: path={url} is read from a local disk; copy it to one"
+    with pytest.raises(errors.UserError, match=message):
+        video_files.find([place])
+
+
+def test_videos_elsewhere_are_refused_alike():
+    with pytest.raises(errors.UserError, match="--videos=gs://a/x.mp4 is read from a local disk"):
+        video_files.find(["gs://a/x.mp4"])
