@@ -1,7 +1,6 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """What a model is asked: the embeddings of clips, and of a sample that shows if it is there."""
 
-import contextlib
 import dataclasses
 import functools
 from collections.abc import Sequence
@@ -98,10 +97,17 @@ class Questions:
         return self.patient.ask(functools.partial(self._predict, self._sample))[0]
 
     def is_answered(self) -> bool:
-        """Tells whether the sample is answered, asking once: if not, no other clip will be."""
+        """Tells whether the sample is answered, asking once: if not, no other clip will be.
+
+        Raises:
+            client.Gone: the model is not served any more.
+        """
         try:
-            with contextlib.suppress(client.Refused):
-                self._predict(self._sample)
+            self._predict(self._sample)
+        except client.Gone:
+            raise
+        except client.Refused:
+            return True
         except client.Unavailable:
             return False
         return True

@@ -264,6 +264,27 @@ def test_a_version_that_is_dropped_ends_the_run_and_spoils_no_video(served, fold
     assert len(tables.read(str(output)).paths) == 3
 
 
+def test_a_version_that_is_dropped_while_a_video_waits_is_no_fault_of_the_video(
+    served, folder, tmp_path
+):
+    dropped = False
+
+    def instead(number, _):
+        nonlocal dropped
+        if dropped:
+            raise client.Gone("NOT_FOUND: cvrl 1")
+        if number >= 3:  # The last video's; without patience, the next question is the sample.
+            dropped = True
+            raise client.Unavailable("silent")
+
+    output = tmp_path / "x.npz"
+    model = _Counting(local.Local(served), instead=instead)
+    options = _options(clips_per_request=10, patience=0.0)
+    with pytest.raises(errors.UserError, match="dropped.*NOT_FOUND: cvrl 1.*x.npz.journal"):
+        extraction.extract(model, [str(folder)], str(output), options=options)
+    assert {path.name for path in tmp_path.iterdir()} == {"x.npz.journal"}
+
+
 @pytest.mark.parametrize("at_once", [1, 3])
 def test_a_video_that_is_never_answered_is_one_of_many(served, folder, tmp_path, at_once):
     dark = video.read_video(folder / "1.mp4", settings=video.Settings()).frames[0]
