@@ -16,7 +16,7 @@ from official_cvrl.serving import model_card, samples, signatures, trial, versio
 DTYPES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
     """How a model is exported.
 
@@ -67,9 +67,9 @@ def export(model_dir: str, output: str, *, options: Options | None = None) -> st
 
 
 def _write(model_dir, info, options, version):
-    module, checkpoint = _load(model_dir, info, options, version.scratch)
+    module, checkpoint = _load(model_dir, info, options, version)
     requests = samples.requests(info.clip)
-    with versions.writable(version.model):
+    with version.writable():
         _save(version.model, module, requests, clip=info.clip, name=model_card.name_of(model_dir))
     print(f"{checkpoint} is written; plain TensorFlow tries it:", flush=True)
     try:
@@ -84,7 +84,7 @@ def _write(model_dir, info, options, version):
         signatures=module,
         seconds=seconds,
     )
-    with versions.writable(version.model):
+    with version.writable():
         pathlib.Path(version.model, model_card.FILE).write_text(card, encoding="utf-8")
 
 
@@ -95,7 +95,7 @@ def _save(folder, module, requests, *, clip, name):
     pathlib.Path(folder, clip_format.SERVED_FILE).write_text(clip.to_json() + "\n")
 
 
-def _load(model_dir, info, options, scratch):
+def _load(model_dir, info, options, version):
     """The signatures with the weights of a checkpoint, and its path."""
     policy = DTYPES.get(options.dtype)
     backbone, checkpoint = run_info.load_backbone(
@@ -103,7 +103,7 @@ def _load(model_dir, info, options, scratch):
     )
     classifier, label_file = None, ""
     if info.classifier is not None:
-        label_file = _write_labels(model_dir, info, scratch)
+        label_file = _write_labels(model_dir, info, version)
         classifier = run_info.load_classifier(
             checkpoint, info, embedding_dim=backbone.embedding_dim, dtype=policy
         )
@@ -119,7 +119,7 @@ def _load(model_dir, info, options, scratch):
     return module, checkpoint
 
 
-def _write_labels(model_dir, info, scratch):
+def _write_labels(model_dir, info, version):
     names, count = info.label_names, info.classifier["num_classes"]
     if len(names) != count:
         raise errors.UserError(
@@ -127,9 +127,9 @@ def _write_labels(model_dir, info, scratch):
             f"see that {info.data_dir}/{manifest.LABELS_NAME} is what it was trained with, and run "
             "its --mode=train once more."
         )
-    with versions.writable(scratch):
-        manifest.write_labels(scratch, names)
-    return os.path.join(scratch, manifest.LABELS_NAME)
+    with version.writable():
+        manifest.write_labels(version.scratch, names)
+    return os.path.join(version.scratch, manifest.LABELS_NAME)
 
 
 def run(given: flags.FlagValues) -> int:
@@ -151,7 +151,9 @@ def _export(given):
         raise errors.UserError(
             f"{given.output} is memory that ends with this command; give a folder for --output."
         )
-    options = Options(given.checkpoint, given.version, given.dtype, given.xla)
+    options = Options(
+        checkpoint=given.checkpoint, version=given.version, dtype=given.dtype, xla=given.xla
+    )
     print(f"SavedModel: {export(given.model_dir, given.output, options=options)}")
 
 

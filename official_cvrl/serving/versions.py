@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import os
 import pathlib
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from official_cvrl import errors, filesystems
 
 # What makes a folder a SavedModel to those who look for one.
 _GRAPH = "saved_model.pb"
+_OUTPUT = "Give --output=DIR, a folder that you may write to, with room for the model."
+_TEMPORARY = "Set TMPDIR to a folder that you may write to, with room for the model."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,13 +34,23 @@ class Version:
     model: str
     target: str
 
+    def writable(self) -> contextlib.AbstractContextManager[None]:
+        """Names the scratch folder, and what moves it elsewhere, where it cannot be written.
+
+        Raises:
+            UserError: the block could not write.
+        """
+        way_out = _TEMPORARY if filesystems.scheme(self.target) else _OUTPUT
+        return _writable(repr(self.scratch), way_out)
+
 
 @contextlib.contextmanager
 def new(output: str, *, number: int = 0) -> Iterator[Version]:
     """Gives a version to write, which appears in its folder when the block ends well.
 
     In a local folder it appears at once. Elsewhere (gs://…) it is copied file by file, and what
-    makes it a SavedModel comes last, so that nobody loads a part of it.
+    makes it a SavedModel comes last, so that nobody loads a part of it. Of several that are given
+    one number at a time, at most one appears.
 
     Args:
         output: folder of versions, local or remote; made if it is not there.
@@ -46,39 +59,39 @@ def new(output: str, *, number: int = 0) -> Iterator[Version]:
     Raises:
         UserError: this installation cannot open such paths, the version is there already, or the
             folder cannot be written.
+        TryAgain: another took the number while this was written.
     """
     folder = filesystems.openable_path(output)
     remote = bool(filesystems.scheme(os.fspath(folder)))
-    with writable(output):
+    with _writable(repr(output), _OUTPUT):
         folder.mkdir(parents=True, exist_ok=True)
         target = folder / str(_number(folder, number))
-        scratch = tempfile.mkdtemp(prefix=".writing-", dir=None if remote else folder)
+    scratch = _scratch(None if remote else os.fspath(folder))
     try:
         model = os.path.join(scratch, "model")
         yield Version(scratch, model, os.fspath(target))
-        with writable(output):
+        with _writable(repr(output), _OUTPUT):
             (_copy if remote else os.rename)(model, target)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-@contextlib.contextmanager
-def writable(output: str) -> Iterator[None]:
-    """Names the folder of versions, and the way out, where a file system is at fault.
+def _scratch(folder):
+    """Makes a folder in a local one, or where temporary files are."""
+    named = (repr(folder), _OUTPUT) if folder else ("The folder of temporary files", _TEMPORARY)
+    with _writable(*named):
+        return tempfile.mkdtemp(prefix=".writing-", dir=folder)
 
-    Raises:
-        UserError: the block could not write.
-    """
+
+@contextlib.contextmanager
+def _writable(folder, way_out):
     try:
         yield
     except Exception as error:
         if not filesystems.is_fault(error):
             raise
         reason = error.message if isinstance(error, tf.errors.OpError) else error
-        raise errors.UserError(
-            f"{output!r} cannot be written: {reason}. Give --output=DIR, a folder that you may "
-            "write to, with room for the model."
-        ) from error
+        raise errors.UserError(f"{folder} cannot be written: {reason}. {way_out}") from error
 
 
 def _number(folder, wanted):
@@ -95,12 +108,35 @@ def _number(folder, wanted):
 
 def _copy(model, target):
     files = [path for path in pathlib.Path(model).rglob("*") if path.is_file()]
+    with _claimed(target):
+        try:
+            for path in sorted(files, key=lambda path: path.name == _GRAPH):
+                there = target / path.relative_to(model).as_posix()
+                there.parent.mkdir(parents=True, exist_ok=True)
+                tf.io.gfile.copy(os.fspath(path), os.fspath(there))
+        except BaseException:
+            with contextlib.suppress(OSError, tf.errors.OpError):
+                target.rmtree()
+            raise
+
+
+@contextlib.contextmanager
+def _claimed(target):
+    """Gives a folder to one writer alone; buckets have no lock, but show at once what is in them.
+
+    Who sees another's file beside its own claim gives way, so two at once both do.
+    """
+    claim = target / f".claim-{secrets.token_hex(4)}"
+    target.mkdir(parents=True, exist_ok=True)
+    claim.write_text("A version is being written here.")
     try:
-        for path in sorted(files, key=lambda path: path.name == _GRAPH):
-            there = target / path.relative_to(model).as_posix()
-            there.parent.mkdir(parents=True, exist_ok=True)
-            tf.io.gfile.copy(os.fspath(path), os.fspath(there))
-    except BaseException:
+        # A folder that is an object itself may be listed as in it.
+        if any(path.name not in (claim.name, target.name) for path in target.iterdir()):
+            raise errors.TryAgain(
+                f"{os.fspath(target)!r} was taken by another export meanwhile; the same command "
+                "takes the next number, unless --version names this one."
+            )
+        yield
+    finally:
         with contextlib.suppress(OSError, tf.errors.OpError):
-            target.rmtree()
-        raise
+            claim.unlink()

@@ -1,6 +1,8 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """A version appears under the next number, whole or not at all, here and elsewhere."""
 
+import contextlib
+import errno
 import os
 import pathlib
 
@@ -72,7 +74,9 @@ def test_a_copy_ends_with_the_graph_or_is_removed(tmp_path, monkeypatch, fault):
     def copy_all_but_the_last(source, target):
         copied.append(target.removeprefix(f"{output}/1/"))
         if len(copied) == len(_FILES):
-            assert _names(f"{output}/1") == ["assets", "model_card.md", "variables"]
+            claim, *others = _names(f"{output}/1")
+            assert claim.startswith(".claim-")
+            assert others == ["assets", "model_card.md", "variables"]
             raise fault
         copy(source, target)
 
@@ -84,6 +88,63 @@ def test_a_copy_ends_with_the_graph_or_is_removed(tmp_path, monkeypatch, fault):
     assert str(caught.value).startswith(message if expected is errors.UserError else "")
     assert (set(copied), copied[-1]) == (set(_FILES), "saved_model.pb")
     assert _names(output) == []
+
+
+def _contents(folder):
+    place = filesystems.openable_path(folder)
+    return {name: (place / name).read_text() for name in _FILES}
+
+
+def test_of_two_that_write_one_number_elsewhere_the_first_stays_whole(tmp_path):
+    output = f"ram://{tmp_path.name}"
+    message = f"{output}/1' was taken by another export"
+    with pytest.raises(errors.TryAgain, match=message), versions.new(output) as slow:
+        _write(slow)
+        pathlib.Path(slow.model, "model_card.md").write_text("slow")
+        with versions.new(output) as fast:
+            _write(fast)
+        assert fast.target == slow.target
+    assert _names(output) == ["1"]
+    assert _names(f"{output}/1") == ["assets", "model_card.md", "saved_model.pb", "variables"]
+    assert _contents(f"{output}/1") == {name: name for name in _FILES}
+
+
+@pytest.mark.parametrize("when", range(len(_FILES)))
+def test_one_that_comes_in_the_middle_of_a_copy_gives_way(tmp_path, monkeypatch, when):
+    output, copy, copied = f"ram://{tmp_path.name}", tf.io.gfile.copy, []
+    late = contextlib.ExitStack()
+
+    def copy_while_another_ends(source, target):
+        if len(copied) == when:
+            with pytest.raises(errors.TryAgain, match="taken by another export"):
+                late.close()
+        copied.append(target)
+        copy(source, target)
+
+    _write(late.enter_context(versions.new(output)))
+    monkeypatch.setattr(tf.io.gfile, "copy", copy_while_another_ends)
+    with versions.new(output) as version:
+        _write(version)
+    assert len(copied) == len(_FILES)
+    assert _contents(f"{output}/1") == {name: name for name in _FILES}
+
+
+@pytest.mark.parametrize(
+    ("output", "way_out"), [("PLACE", "Give --output=DIR"), ("ram://x", "Set TMPDIR to a folder")]
+)
+def test_a_disk_that_is_full_meanwhile_is_named_with_what_chooses_it(tmp_path, output, way_out):
+    with versions.new(output.replace("PLACE", str(tmp_path))) as version:
+        _write(version)
+        message = f"'{version.scratch}' cannot be written: .*No space left. {way_out}"
+        with pytest.raises(errors.UserError, match=message), version.writable():
+            raise OSError(errno.ENOSPC, "No space left")
+
+
+def test_no_room_for_what_is_needed_meanwhile(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    message = "of temporary files cannot be written: .*No such file.* Set TMPDIR to a folder"
+    with pytest.raises(errors.UserError, match=message), versions.new(f"ram://{tmp_path.name}"):
+        pytest.fail("the work begins")
 
 
 def test_what_cannot_be_opened_is_no_folder_here(tmp_path, monkeypatch):
