@@ -287,6 +287,7 @@ def write_detections(
     *,
     key_times: Sequence[KeyTime],
     label_ids: Sequence[int],
+    setting: str = "--output",
 ) -> None:
     """Writes what the official evaluator and `read_detections` read; float32 survives unchanged.
 
@@ -295,12 +296,13 @@ def write_detections(
       detections: corners as shares of height and width.
       key_times: the film and the seconds of each frame number.
       label_ids: the action list's id of each class index.
+      setting: what the user names the file by, see `outputs.whole_file`.
 
     Raises:
       UserError: the file cannot be written.
     """
     columns = (detections.frames, detections.corners, detections.labels, detections.scores)
-    with outputs.whole_file(path) as file:
+    with outputs.whole_file(path, setting=setting) as file:
         text = io.TextIOWrapper(file, encoding="utf-8", newline="")
         writer = csv.writer(text, lineterminator="\n")
         for frame, (ymin, xmin, ymax, xmax), label, score in zip(*columns, strict=True):

@@ -16,7 +16,8 @@ def refuse_unwritable(output: str, *, setting: str = "--output") -> None:
 
     Args:
         output: the file to be.
-        setting: what the user names it by.
+        setting: what the user names it by, `--output`; with a value, `--output=DIR`, where that is
+            not the file's own name.
 
     Raises:
         UserError: a file of that name cannot be written.
@@ -30,8 +31,12 @@ def refuse_unwritable(output: str, *, setting: str = "--output") -> None:
 
 
 @contextlib.contextmanager
-def whole_file(output: str) -> Iterator[BinaryIO]:
+def whole_file(output: str, *, setting: str = "--output") -> Iterator[BinaryIO]:
     """Gives a file to write to, which takes the output's place when the block ends well.
+
+    Args:
+        output: the file to be.
+        setting: as of `refuse_unwritable`.
 
     Raises:
         UserError: it cannot be written; what was there before stays.
@@ -43,16 +48,16 @@ def whole_file(output: str) -> Iterator[BinaryIO]:
             yield file
         os.replace(unfinished, output)
     except OSError as error:
-        raise _unwritable(output, error) from error
+        raise _unwritable(output, error, setting=setting) from error
     finally:
         with contextlib.suppress(OSError):
             os.remove(unfinished)
 
 
-def _unwritable(output, error, *, setting="--output"):
+def _unwritable(output, error, *, setting):
     reason = error.strerror or str(error)
-    suffix = os.path.splitext(output)[1]
+    given = setting if "=" in setting else f"{setting}=FILE{os.path.splitext(output)[1]}"
     return errors.UserError(
-        f"{output!r} cannot be written: {reason}. Give {setting}=FILE{suffix} in a folder that is "
-        "there, has room, and that you may write to."
+        f"{output!r} cannot be written: {reason}. Give {given} in a folder that is there, has "
+        "room, and that you may write to."
     )

@@ -54,3 +54,18 @@ def test_a_file_that_ends_well_takes_the_place(tmp_path):
         file.write(b"after")
         assert path.read_text() == "before"
     assert path.read_text() == "after"
+
+
+@pytest.mark.parametrize(
+    ("named", "way_out"),
+    [
+        ({}, "--output=FILE.npz"),
+        ({"setting": "Detection.predictions"}, "Detection.predictions=FILE.npz"),
+        ({"setting": "--index=TABLE"}, "--index=TABLE"),
+    ],
+)
+def test_a_file_that_breaks_off_is_told_with_what_names_it(tmp_path, named, way_out):
+    path = str(tmp_path / "a.npz")
+    message = rf"{path}' cannot be written: No space left. Give {way_out} in a folder that is"
+    with pytest.raises(errors.UserError, match=message), outputs.whole_file(path, **named):
+        raise OSError(28, "No space left")

@@ -82,6 +82,6 @@ def _build(embeddings, digest, path):
     index = faiss.index_factory(dim, f"IVF{cells},Flat", faiss.METRIC_INNER_PRODUCT)
     index.train(vectors)
     index.add(vectors)
-    with outputs.whole_file(path) as file:
+    with outputs.whole_file(path, setting="--index=TABLE") as file:  # It lies beside the table.
         file.write(faiss.serialize_index(index))
         file.write(digest)  # faiss reads as far as an index reaches.

@@ -12,6 +12,8 @@ from official_cvrl.data import feed as feed_lib
 from official_cvrl.objectives import weight_decay
 from official_cvrl.tasks import detector, views
 
+_PREDICTIONS = "Detection.predictions"
+
 
 class Detection:
     """The task that trains all layers to say what the person in each box does.
@@ -112,7 +114,7 @@ class Detection:
         """
         self._feed.check_test()
         if self._writes_predictions:
-            outputs.refuse_unwritable(self._predictions, setting="Detection.predictions")
+            outputs.refuse_unwritable(self._predictions, setting=_PREDICTIONS)
 
     def evaluate(self) -> Mapping[str, float]:
         """Returns the frame mAP at an IoU of 0.5, and writes the predictions if asked to.
@@ -129,7 +131,11 @@ class Detection:
             names = [_name(row) for row in test["example_id"]]
             ids = range(1, self._feed.num_classes + 1)
             ava_files.write_detections(
-                self._predictions, detections, key_times=list(map(_key_time, names)), label_ids=ids
+                self._predictions,
+                detections,
+                key_times=list(map(_key_time, names)),
+                label_ids=ids,
+                setting=_PREDICTIONS,
             )
         results = detection_metrics.average_precisions(
             self._counted(groundtruth),

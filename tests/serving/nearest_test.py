@@ -6,6 +6,7 @@ import os
 import numpy as np
 import pytest
 
+from official_cvrl import errors
 from official_cvrl.serving import nearest
 
 
@@ -57,3 +58,9 @@ def test_an_index_of_other_embeddings_is_made_anew(tmp_path, capsys, other):
     assert [line.count("is of other embeddings") for line in said] == [0, 1]
     nearest.Indexed(embeddings, path=str(file))
     assert not capsys.readouterr().out
+
+
+def test_an_index_that_cannot_be_written_is_told_with_the_table_it_lies_beside(tmp_path):
+    path = str(tmp_path / "gone" / "x.npz.faiss")
+    with pytest.raises(errors.UserError, match="cannot be written.* Give --index=TABLE in a"):
+        nearest.Indexed(_embeddings(100), path=path)

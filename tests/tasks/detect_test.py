@@ -83,10 +83,13 @@ def test_a_name_without_a_time_is_a_film_of_its_own(tmp_path):
     ]
 
 
-def test_predictions_that_cannot_be_written_are_refused_before_training(data_dir, tmp_path):
+def test_predictions_that_cannot_be_written_are_refused_before_training_or_named(
+    data_dir, tmp_path
+):
     task, _ = _task(data_dir, predictions=str(tmp_path / "gone" / "said.csv"))
-    with pytest.raises(errors.UserError, match=r"cannot be written.*Detection\.predictions=FILE"):
-        task.check_evaluation()
+    for step in (task.check_evaluation, task.evaluate):
+        with pytest.raises(errors.UserError, match=r"cannot.*Detection\.predictions=FILE\.csv"):
+            step()
     _task(data_dir, predictions=str(tmp_path / "said.csv"))[0].check_evaluation()
 
 
