@@ -138,12 +138,13 @@ def _write_parquet(file: BinaryIO, videos):
 
 def _batched(videos):
     """Lists of videos that have enough rows together for a group of Parquet's."""
-    batch = []
+    batch, num_rows = [], 0
     for video in videos:
         batch.append(video)
-        if sum(len(one.start_us) for one in batch) >= _ROWS_A_GROUP:
+        num_rows += len(video.start_us)
+        if num_rows >= _ROWS_A_GROUP:
             yield batch
-            batch = []
+            batch, num_rows = [], 0
     if batch:
         yield batch
 

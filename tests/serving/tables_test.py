@@ -66,6 +66,20 @@ def test_parquet_of_more_rows_than_a_group(tmp_path, monkeypatch):
     assert len(tables.read(str(tmp_path / "x.parquet")).paths) == 8
 
 
+def test_the_work_grows_with_the_rows_and_not_with_their_square(tmp_path):
+    counted = []
+
+    class Times(np.ndarray):
+        def __len__(self):
+            counted.append(1)
+            return super().__len__()
+
+    times, embeddings = np.zeros([1], np.int64).view(Times), np.zeros([1, 3], np.float32)
+    videos = [rows.Rows(f"{number}.mp4", times, times, embeddings) for number in range(300)]
+    tables.write(str(tmp_path / "x.parquet"), videos)
+    assert len(counted) == len(tables.read(str(tmp_path / "x.parquet")).paths) == 300
+
+
 @pytest.mark.parametrize("suffix", _SUFFIXES)
 def test_a_fault_on_the_way_leaves_what_was_there(tmp_path, suffix):
     output = tmp_path / f"x{suffix}"
