@@ -23,7 +23,12 @@ def _options(given):
         hop=_length("hop", given.hop),
         temporal_stride=given.temporal_stride,
         patience=given.patience,
-        asking=questions.Asking(given.signature, given.clips_per_request, at_once, given.timeout),
+        asking=questions.Asking(
+            signature=given.signature,
+            clips_per_request=given.clips_per_request,
+            requests_at_once=at_once,
+            timeout=given.timeout,
+        ),
     )
 
 
@@ -69,6 +74,7 @@ def _interrupted(output):
 
 def define_flags(values: flags.FlagValues) -> None:
     """Other commands have flags of the same names, so a mere import defines none here."""
+    options, asking = extraction.Options, questions.Asking  # Whose fields have the defaults.
     flags.DEFINE_string(
         "saved_model",
         "",
@@ -95,7 +101,11 @@ def define_flags(values: flags.FlagValues) -> None:
         "output", None, "The table: FILE.npz, FILE.parquet or FILE.tfrecord.", flag_values=values
     )
     flags.DEFINE_integer(
-        "num_clips", 10, "Clips spread evenly over each video.", lower_bound=1, flag_values=values
+        "num_clips",
+        options.num_clips,
+        "Clips spread evenly over each video.",
+        lower_bound=1,
+        flag_values=values,
     )
     flags.DEFINE_string(
         "window",
@@ -111,20 +121,24 @@ def define_flags(values: flags.FlagValues) -> None:
     )
     flags.DEFINE_integer(
         "temporal_stride",
-        0,
+        options.temporal_stride,
         "Frames from one of a clip to the next; 0: as the SavedModel says.",
         lower_bound=0,
         flag_values=values,
     )
     flags.DEFINE_enum(
         "signature",
-        questions.ENCODED,
+        asking.signature,
         [questions.ENCODED, questions.RAW],
         "What is sent: JPEGs, or pixels; the numbers are the same.",
         flag_values=values,
     )
     flags.DEFINE_integer(
-        "clips_per_request", 8, "Clips in one request.", lower_bound=1, flag_values=values
+        "clips_per_request",
+        asking.clips_per_request,
+        "Clips in one request.",
+        lower_bound=1,
+        flag_values=values,
     )
     flags.DEFINE_integer(
         "requests_at_once",
@@ -134,11 +148,15 @@ def define_flags(values: flags.FlagValues) -> None:
         flag_values=values,
     )
     flags.DEFINE_float(
-        "timeout", 60.0, "Seconds for one request.", lower_bound=0.001, flag_values=values
+        "timeout",
+        asking.timeout,
+        "Seconds for one request.",
+        lower_bound=0.001,
+        flag_values=values,
     )
     flags.DEFINE_float(
         "patience",
-        60.0,
+        options.patience,
         "Seconds to ask again without answer.",
         lower_bound=0.0,
         flag_values=values,

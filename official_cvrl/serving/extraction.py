@@ -23,7 +23,7 @@ from official_cvrl.serving import (
 from tfrecords_tools import annotations
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
     """How videos are embedded.
 

@@ -18,7 +18,7 @@ _INPUTS = {ENCODED: "frames", RAW: "clips"}
 _SAMPLE_SIZE = 16
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Asking:
     """How a model is asked.
 

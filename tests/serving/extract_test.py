@@ -15,7 +15,7 @@ from absl import flags
 
 from official_cvrl import run_info
 from official_cvrl.data import clip_format
-from official_cvrl.serving import export, extract, tables
+from official_cvrl.serving import export, extract, extraction, tables
 from tests.e2e import conftest as videos
 from tests.report import conftest as runs
 from tests.serving import stand_in
@@ -58,6 +58,13 @@ def _extract(*arguments):
     given = flags.FlagValues()
     extract.define_flags(given)
     return extract.run(given, given(["extract", *map(str, arguments)])[1:])
+
+
+def test_without_flags_videos_are_embedded_as_without_options():
+    given = flags.FlagValues()
+    extract.define_flags(given)
+    given(["extract"])
+    assert extract._options(given) == extraction.Options()
 
 
 def test_local_grpc_and_rest_embeddings_are_the_backbones(tmp_path, clip):

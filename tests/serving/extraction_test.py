@@ -344,6 +344,12 @@ def test_numbers_that_are_too_small_are_named(kind, wrong):
         kind(**wrong)
 
 
+@pytest.mark.parametrize("kind", [extraction.Options, questions.Asking])
+def test_numbers_are_given_by_name(kind):
+    with pytest.raises(TypeError, match="positional"):
+        kind(8, 60.0)
+
+
 def test_a_model_that_embeds_nothing_is_refused_at_once(served, folder, tmp_path):
     model = _Counting(local.Local(served), instead=_after(0, client.Refused("no such op")))
     with pytest.raises(errors.UserError, match="does not even embed a sample clip: no such op"):
