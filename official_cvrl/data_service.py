@@ -131,7 +131,7 @@ def _wait_for_signal() -> None:
         signal.pause()
 
 
-def _stop(number, frame):
+def _end(number, frame):
     sys.exit(128 + number)
 
 
@@ -172,8 +172,9 @@ def _run(options: argparse.Namespace) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command until it is stopped; returns its exit code."""
     options = _parser().parse_args(arguments)
-    for one in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(one, _stop)
+    # A shell that starts it in the background has Ctrl-C ignored, and Python keeps to that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, _end)
     return commands.exit_code(lambda: _run(options), interrupted="Stopped.")
 
 

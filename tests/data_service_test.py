@@ -2,6 +2,7 @@
 """Mistakes with the command of official_cvrl.data_service; tests/data/service_test.py runs it."""
 
 import re
+import signal
 import socket
 
 import pytest
@@ -41,3 +42,21 @@ def test_workers_that_end_are_told_of_and_the_last_ends_all(capfd, monkeypatch):
     told = capfd.readouterr().err
     assert re.findall(r"\(exit code 1\), (\d) are left", told) == ["1", "0"]
     assert "error: no worker of the data service is left" in told
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "said"), [(signal.SIGINT, 130, "Stopped.\n"), (signal.SIGTERM, 143, "")]
+)
+def test_signals_end_it_with_the_code_that_schedulers_know(number, code, said, capsys, monkeypatch):
+    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # As in the background of a shell.
+    # No server is needed to wait, and to be told to stop.
+    monkeypatch.setattr(data_service, "_start", lambda *_, **__: "localhost:1")
+    monkeypatch.setattr("signal.pause", lambda: signal.raise_signal(number))
+    try:
+        with pytest.raises(SystemExit) as ended:
+            raise SystemExit(data_service.main(["--role=dispatcher"]))
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+    assert (ended.value.code, capsys.readouterr().err) == (code, said)
