@@ -36,14 +36,22 @@ def _detect(given, paths):
     done = 0
     for path in films:
         try:
-            seconds = film.every_second(path) if key_seconds is None else key_seconds[path]
+            seconds = _seconds_of(path, key_seconds)
             _write(path, film.detect(path, seconds, model), model, targets[path], given)
             done += 1
-        except (video.VideoError, KeyError) as error:
+        except video.VideoError as error:
             failed += 1
-            _say_none(path, "no box in --boxes" if isinstance(error, KeyError) else str(error))
+            _say_none(path, str(error))
     print(f"Detections: {given.output} ({done} films, {failed} without)")
     return 1 if failed else 0
+
+
+def _seconds_of(path, key_seconds):
+    if key_seconds is None:
+        return film.every_second(path)
+    if path not in key_seconds:
+        raise video.VideoError("no box in --boxes")
+    return key_seconds[path]
 
 
 def _say_none(path, reason):

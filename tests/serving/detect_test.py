@@ -196,6 +196,16 @@ def test_bad_arguments(films, evaluated, tmp_path, monkeypatch, capsys, argument
     assert words in capsys.readouterr().err
 
 
+def test_a_fault_of_ours_is_not_told_as_one_of_the_boxes(films, evaluated, tmp_path, monkeypatch):
+    def broken(*unused, **unused_too):
+        raise KeyError("ours")
+
+    monkeypatch.setattr(detect.film, "detect", broken)
+    run, boxes = f"--model_dir={evaluated / 'run'}", f"--boxes={films / 'boxes.csv'}"
+    with pytest.raises(KeyError, match="ours"):
+        _detect(run, boxes, f"--output={tmp_path}", films / "film.mp4")
+
+
 def test_a_film_that_cannot_be_written_whole_is_not_there(films, evaluated, tmp_path, capsys):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))  # As on a full disk.
