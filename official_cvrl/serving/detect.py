@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from absl import app, flags
 
-from official_cvrl import ava_files, commands, errors, outputs
+from official_cvrl import ava_files, commands, errors, filesystems, outputs
 from official_cvrl.serving import annotated, film, person_boxes, video_files
 from official_cvrl.tasks import detector
 from tfrecords_tools import annotations, video
@@ -26,11 +26,17 @@ def run(given: flags.FlagValues, paths: Sequence[str] = ()) -> int:
 def _detect(given, paths):
     if not (given.model_dir and given.output):
         raise errors.UserError("give --model_dir=RUN, --output=DIR and films")
+    if filesystems.scheme(given.output):
+        raise errors.UserError(
+            f"--output={given.output}: films are written to a local disk; give a folder there, and "
+            "copy what is in it."
+        )
     found = video_files.find([*given.videos, *paths])
     films, failed = found.videos, len(found.faults)
     for fault in found.faults:
         _say_none(fault.path, fault.reason)
     targets = _targets(films, given.output)
+    _refuse_replacing(targets, (*films, *given.videos, *paths, given.boxes), given.output)
     key_seconds = _key_seconds(films, given.boxes)
     model = detector.Detector(given.model_dir)
     done = 0
@@ -69,8 +75,6 @@ def _targets(films, output) -> Mapping[str, str]:
                 f"{other} and {path} would both be {target}.mp4; detect them one at a time, into "
                 "different folders."
             )
-        if os.path.exists(f"{target}.mp4") and os.path.samefile(f"{target}.mp4", path):
-            raise errors.UserError(f"--output={output} would replace {path}; give another folder.")
         targets[path] = target
     try:
         os.makedirs(output, exist_ok=True)
@@ -80,6 +84,30 @@ def _targets(films, output) -> Mapping[str, str]:
         outputs.refuse_unwritable(f"{target}.csv")
         outputs.refuse_unwritable(f"{target}.mp4")
     return targets
+
+
+def _refuse_replacing(targets, inputs, output):
+    """Refuses to replace what is given, or lies beside a film and may be its user's."""
+    given = {_file(path) for path in inputs} - {None}
+    for path, target in targets.items():
+        is_beside = _file(output) == _file(os.path.dirname(path) or ".")
+        for written in (f"{target}.csv", f"{target}.mp4"):
+            found = _file(written)
+            if found and (found in given or is_beside):
+                which = "is given" if found in given else f"lies beside {path}"
+                raise errors.UserError(
+                    f"--output={output} would replace {written}, which {which}; give another "
+                    "folder."
+                )
+
+
+def _file(path):
+    """Which file that is, however it is named; None if there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _key_seconds(films, boxes) -> Mapping[str, person_boxes.KeySeconds] | None:
