@@ -137,19 +137,23 @@ def _write(path, found, model, target, given):
     _note(found.refused, f"key seconds of {path} cannot be seen, left out")
     if not found.seen:
         raise video.VideoError("none of its key seconds can be seen")
-    name = annotations.printable(os.path.basename(target))
-    ava_files.write_detections(
-        f"{target}.csv",
-        film.boxes(found.seen),
-        key_times=[(name, each.second) for each in found.seen],
-        label_ids=range(1, len(model.label_names) + 1),
-    )
     captions = film.captions(
         found.seen, model.label_names, min_score=given.min_score, most=given.labels_drawn
     )
     with outputs.whole_file(f"{target}.mp4") as file:
         num_frames = annotated.write(path, file, captions)
+        file.flush()  # If the disk is full, before there is the other file.
+        _write_table(f"{target}.csv", os.path.basename(target), found.seen, model)
     print(f"{target}.csv, .mp4: {len(found.seen)} key frames, {num_frames} frames drawn")
+
+
+def _write_table(output, name, seen, model):
+    ava_files.write_detections(
+        output,
+        film.boxes(seen),
+        key_times=[(annotations.printable(name), each.second) for each in seen],
+        label_ids=range(1, len(model.label_names) + 1),
+    )
 
 
 def define_flags(values: flags.FlagValues) -> None:

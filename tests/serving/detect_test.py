@@ -229,4 +229,4 @@ def test_a_film_that_cannot_be_written_whole_is_not_there(films, evaluated, tmp_
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert code == 2
     assert "film.mp4' cannot be written: File too large" in capsys.readouterr().err
-    assert os.listdir(tmp_path) == ["film.csv"]
+    assert os.listdir(tmp_path) == []
