@@ -7,12 +7,10 @@ import os
 import pathlib
 from collections.abc import Mapping, Sequence
 
-from official_cvrl import ava_files, errors
-from tfrecords_tools.datasets import ava_tables, files
+from official_cvrl import errors
+from tfrecords_tools.datasets import box_rows
 
-_NEEDED = ("video", "second", "x1", "y1", "x2", "y2")
-_OPTIONAL = ("person", "label", "split")
-_NEEDS = f"--boxes must be a csv file whose first line is {','.join(_NEEDED)}[,person]."
+_NEEDS = f"--boxes must be a csv file whose first line is {','.join(box_rows.COLUMNS)}[,person]."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,15 +84,12 @@ def read(path: str) -> Boxes:
     """
     gathered: dict[str, dict[float, dict[Person, None]]] = collections.defaultdict(dict)
     refused = []
-    header, *rows = files.rows(pathlib.Path(path), needs=_NEEDS) or [[]]
-    if set(_NEEDED) - set(header) or set(header) - {*_NEEDED, *_OPTIONAL}:
-        raise errors.UserError(f"{path}: the first line is {','.join(header)!r}. {_NEEDS}")
-    for number, cells in enumerate(rows, start=2):
-        padded = (cells + [""] * len(header))[: len(header)]
+    optional = ("person", "label", "split")
+    for row in box_rows.read(path, needed=(), optional=optional, needs=_NEEDS):
         try:
-            _take(dict(zip(header, padded, strict=True)), gathered)
+            _take(row, gathered)
         except ValueError as error:
-            refused.append(f"{path} row {number} ({','.join(cells)}): {error}")
+            refused.append(f"{path} {row.told}: {error}")
     if not gathered:
         first = f" The first: {refused[0]}." if refused else ""
         raise errors.UserError(f"{path}: holds no box that can be used.{first} {_NEEDS}")
@@ -106,18 +101,11 @@ def read(path: str) -> Boxes:
 
 
 def _take(row, gathered):
-    if not row["video"]:
-        raise ValueError("names no video")
-    second = ava_files.number(row["second"], "second")
-    if second < 0:
-        raise ValueError(f"second {row['second']} is before the video begins")
-    cells = [row[name] for name in ("x1", "y1", "x2", "y2")]
-    if not any(cells):
-        gathered[row["video"]].setdefault(second, {})
+    (film, second), corners, number = row.key_time(), row.corners(), row.person()
+    persons = gathered[film].setdefault(second, {})
+    if corners is None:
         return
-    number = ava_tables.whole(row["person"], "person") if row.get("person") else None
-    person = Person(ava_tables.corners(cells), number)
-    persons = gathered[row["video"]].setdefault(second, {})
+    person = Person(corners, number)
     if person in persons:
         raise ValueError("repeats an earlier row")
     persons[person] = None

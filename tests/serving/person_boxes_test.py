@@ -45,6 +45,7 @@ def test_the_file_of_a_data_set_may_be_given(tmp_path):
         ("a,1,0,0,1,1,x", "person 'x' is not a number"),
         ("a,0,0,0,1,1,", "repeats an earlier row"),
         ("a", "second '' is not a number"),
+        ("a,1,0,0,1,1,,8", "has cells beyond the 7 columns: 8"),
     ],
 )
 def test_rows_that_are_no_boxes_are_named(tmp_path, row, reason):
@@ -61,6 +62,7 @@ def test_rows_that_are_no_boxes_are_named(tmp_path, row, reason):
         ("", "the first line is ''"),
         ("video,second\n", "the first line is 'video,second'. --boxes must be a csv"),
         (f"{_HEADER.strip()},colour\n", "the first line is"),
+        (f"{_HEADER.strip()},x1\n", "the first line is"),
         (_HEADER, "holds no box that can be used"),
         (f"{_HEADER}a,1,0,0,0,0,\n", "The first: .* no area"),
     ],

@@ -4,16 +4,14 @@
 from __future__ import annotations
 
 import os
-import pathlib
 from collections.abc import Mapping, Sequence
 
 from official_cvrl import ava_files, errors
 from tfrecords_tools import annotations
-from tfrecords_tools.datasets import ava, ava_tables, files
+from tfrecords_tools.datasets import ava, box_rows, files
 
-_NEEDED = ("video", "second", "x1", "y1", "x2", "y2", "label")
-_OPTIONAL = ("person", "split")
-_NEEDS = f"--annotations must be a csv file whose first line is {','.join(_NEEDED)}[,person,split]."
+_COLUMNS = ",".join(box_rows.COLUMNS)
+_NEEDS = f"--annotations must be a csv file whose first line is {_COLUMNS},label[,person,split]."
 
 # Of a split: key frame → (corners, person) → labels.
 _KeyFrames = dict[ava_files.KeyTime, dict[tuple, list[str]]]
@@ -47,13 +45,13 @@ def read(
     films = ava.Films(root, files.by_stem(root), seconds=seconds, starts_at=0.0)
     gathered: dict[str, _KeyFrames] = {}
     refused: dict[str, list[annotations.Refused]] = {}
-    for number, row in _rows(pathlib.Path(table)):
-        name = row.get("split") or split or annotations.DEFAULT_SPLIT
+    for row in _rows(table):
+        name = row.columns.get("split") or split or annotations.DEFAULT_SPLIT
         try:
             _take(row, gathered.setdefault(name, {}))
         except ValueError as error:
-            reason = f"row {number} ({','.join(row.values())}): {error}"
-            refused.setdefault(name, []).append(annotations.Refused(row["video"], reason))
+            one = annotations.Refused(row.columns["video"], f"{row.told}: {error}")
+            refused.setdefault(name, []).append(one)
     if split is not None and split not in gathered:
         raise errors.UserError(f"--split={split}: {table} has only {', '.join(sorted(gathered))}.")
     splits = {
@@ -69,37 +67,24 @@ def read(
     return annotations.Annotations(splits, label_names, settings={"clip_seconds": seconds})
 
 
-def _rows(path: pathlib.Path) -> list[tuple[int, dict[str, str]]]:
-    """Returns the rows after the header by column, each with its number in the file."""
-    header, *rows = files.rows(path, needs=_NEEDS) or [[]]
-    if set(_NEEDED) - set(header) or set(header) - {*_NEEDED, *_OPTIONAL}:
-        raise errors.UserError(f"{path}: the first line is {','.join(header)!r}. {_NEEDS}")
+def _rows(table: str | os.PathLike[str]) -> Sequence[box_rows.Row]:
+    rows = box_rows.read(table, needed=("label",), optional=("person", "split"), needs=_NEEDS)
     if not rows:
-        raise errors.UserError(f"{path}: there are no rows after the header.")
-    columns = len(header)
-    padded = [(row + [""] * columns)[:columns] for row in rows]
-    return [
-        (number, dict(zip(header, row, strict=True))) for number, row in enumerate(padded, start=2)
-    ]
+        raise errors.UserError(f"{table}: there are no rows after the header.")
+    return rows
 
 
-def _take(row: Mapping[str, str], key_frames: _KeyFrames) -> None:
-    if not row["video"]:
-        raise ValueError("names no video")
-    second = ava_files.number(row["second"], "second")
-    if second < 0:
-        raise ValueError(f"second {row['second']} is before the video begins")
-    cells = [row[name] for name in ("x1", "y1", "x2", "y2")]
-    names = _labels(row["label"])
-    if not any(cells) and not names:
-        key_frames.setdefault((row["video"], second), {})
+def _take(row: box_rows.Row, key_frames: _KeyFrames) -> None:
+    key, corners, names = row.key_time(), row.corners(), _labels(row.columns["label"])
+    if corners is None and not names:
+        key_frames.setdefault(key, {})
         return
-    corners = ava_tables.corners(cells)
+    if corners is None:
+        raise ValueError("the label has no box")
     if not names:
         raise ValueError("the box has no label")
-    person = ava_tables.whole(row["person"], "person") if row.get("person") else None
-    boxes = key_frames.setdefault((row["video"], second), {})
-    labels = boxes.setdefault((corners, person), [])
+    person = row.person()
+    labels = key_frames.setdefault(key, {}).setdefault((corners, person), [])
     if set(labels) & set(names):
         raise ValueError("repeats an earlier row")
     labels += names

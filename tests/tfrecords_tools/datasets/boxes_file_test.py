@@ -66,6 +66,8 @@ def test_rows_become_records_with_the_boxes_that_they_name(tmp_path, write_video
         ("a,1,0.1,0.1,0.5,0.5,walk,me", "person 'me' is not a number"),
         (",1,0.1,0.1,0.5,0.5,walk,", "names no video"),
         ("a,1,0,0,1,1,walk,", "repeats an earlier row"),
+        ("a,1,0,0,1,1,walk,3,talk", "has cells beyond the 8 columns: talk"),
+        ("a,1,,,,,walk,", "the label has no box"),
     ],
 )
 def test_a_row_that_cannot_be_used_is_told_and_the_others_stay(tmp_path, row, reason):
@@ -79,7 +81,9 @@ def test_a_row_that_cannot_be_used_is_told_and_the_others_stay(tmp_path, row, re
     assert refused.fault
 
 
-@pytest.mark.parametrize("header", ["video,second,x1,y1,x2,y2", f"{_HEADER},mood", "a,1,0,0,1,1,w"])
+@pytest.mark.parametrize(
+    "header", ["video,second,x1,y1,x2,y2", f"{_HEADER},mood", f"{_HEADER},x1", "a,1,0,0,1,1,w"]
+)
 def test_another_header_is_refused(tmp_path, header):
     with pytest.raises(errors.UserError, match="first line"):
         boxes_file.read(_table(tmp_path, "a,1,0,0,1,1,w", header=header), videos=tmp_path)
