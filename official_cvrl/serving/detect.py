@@ -116,11 +116,12 @@ def _key_seconds(films, boxes) -> Mapping[str, person_boxes.KeySeconds] | None:
         print("No --boxes: at every second the whole frame is taken for one person's box.")
         return None
     read = person_boxes.read(boxes)
-    found, others = read.of(films)
+    found = read.of(films)
     _note(read.refused, f"rows of {boxes} are no boxes, left out")
-    strangers = [f"{name}, {count} boxes" for name, count in others.items()]
+    _note(found.repeated, f"boxes of {boxes} repeat others, under another name of the film")
+    strangers = [f"{name}, {count} boxes" for name, count in found.others.items()]
     _note(strangers, f"films of {boxes} are not given, left out")
-    return found
+    return found.films
 
 
 def _note(faults: Sequence[str], what: str) -> None:

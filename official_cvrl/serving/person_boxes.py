@@ -25,10 +25,30 @@ class Person:
     corners: tuple[float, float, float, float]
     number: int | None = None
 
+    def __str__(self):
+        ymin, xmin, ymax, xmax = self.corners
+        number = "" if self.number is None else f", person {self.number}"
+        return f"{xmin:g},{ymin:g},{xmax:g},{ymax:g}{number}"
+
 
 WHOLE_FRAME = Person((0.0, 0.0, 1.0, 1.0))
 
 KeySeconds = Mapping[float, Sequence[Person]]
+
+
+@dataclasses.dataclass(frozen=True)
+class OfFilms:
+    """What a file says of some films.
+
+    Attributes:
+        films: by path, the key seconds in order; no entry for a film that has none.
+        others: names of other films, with the number of their boxes.
+        repeated: boxes that a film has at a second under several of its names.
+    """
+
+    films: Mapping[str, KeySeconds]
+    others: Mapping[str, int]
+    repeated: Sequence[str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,16 +63,16 @@ class Boxes:
     films: Mapping[str, KeySeconds]
     refused: Sequence[str]
 
-    def of(self, paths: Sequence[str]) -> tuple[Mapping[str, KeySeconds], Mapping[str, int]]:
-        """Returns the key seconds of some films by path, and the rows of those that are not there.
+    def of(self, paths: Sequence[str]) -> OfFilms:
+        """Returns what is said of some films, by path.
 
         A row names a film by its path, or the end of it, with or without suffix.
 
         Raises:
             UserError: a name means several films.
         """
-        found: dict[str, KeySeconds] = {}
-        others = {}
+        gathered: dict[str, _Gathered] = collections.defaultdict(dict)
+        others, repeated = {}, []
         for name, seconds in self.films.items():
             meant = [path for path in paths if _is_called(path, name)]
             if len(meant) > 1:
@@ -63,8 +83,28 @@ class Boxes:
             if not meant:
                 others[name] = sum(map(len, seconds.values()))
             for path in meant:
-                found[path] = {**found.get(path, {}), **seconds}
-        return found, others
+                again = _add(gathered[path], seconds)
+                repeated += [f"{name} at {second:g} s: {person}" for second, person in again]
+        films = {path: _in_order(seconds) for path, seconds in gathered.items()}
+        return OfFilms(films, others, tuple(repeated))
+
+
+# Second → persons, each once, in order.
+_Gathered = dict[float, dict[Person, None]]
+
+
+def _add(gathered, seconds):
+    """Adds key seconds to others of the same film; returns persons that were there already."""
+    again = []
+    for second, persons in seconds.items():
+        there = gathered.setdefault(second, {})
+        again += [(second, person) for person in persons if person in there]
+        there.update(dict.fromkeys(persons))
+    return again
+
+
+def _in_order(gathered) -> KeySeconds:
+    return {second: tuple(persons) for second, persons in sorted(gathered.items())}
 
 
 def _is_called(path, name):
@@ -82,7 +122,7 @@ def read(path: str) -> Boxes:
     Raises:
         UserError: the file cannot be read, has another header, or no row that can be used.
     """
-    gathered: dict[str, dict[float, dict[Person, None]]] = collections.defaultdict(dict)
+    gathered: dict[str, _Gathered] = collections.defaultdict(dict)
     refused = []
     optional = ("person", "label", "split")
     for row in box_rows.read(path, needed=(), optional=optional, needs=_NEEDS):
@@ -93,10 +133,7 @@ def read(path: str) -> Boxes:
     if not gathered:
         first = f" The first: {refused[0]}." if refused else ""
         raise errors.UserError(f"{path}: holds no box that can be used.{first} {_NEEDS}")
-    films = {
-        film: {second: tuple(persons) for second, persons in sorted(seconds.items())}
-        for film, seconds in gathered.items()
-    }
+    films = {film: _in_order(seconds) for film, seconds in gathered.items()}
     return Boxes(films, tuple(refused))
 
 

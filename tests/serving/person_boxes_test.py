@@ -77,13 +77,26 @@ def test_films_are_meant_by_path_or_its_end(tmp_path):
     rows = "".join(f"{name},{second},0,0,1,1,\n" for second, name in enumerate(names))
     found = _read(tmp_path, f"{_HEADER}{rows}x/film.mp4,9,0,0,1,1,\ngone,9,0,0,1,1,\n")
     paths = ("x/film.mp4", "b/a/other.mp4", "/far/v1.2.mkv", "third.avi")
-    mine, others = found.of(paths)
-    assert {path: list(seconds) for path, seconds in mine.items()} == {
+    mine = found.of(paths)
+    assert {path: list(seconds) for path, seconds in mine.films.items()} == {
         "x/film.mp4": [0, 9],
         "b/a/other.mp4": [1],
         "/far/v1.2.mkv": [2],
         "third.avi": [3],
     }
-    assert others == {"gone": 2, "lm": 1}
+    assert mine.others == {"gone": 2, "lm": 1}
+    assert mine.repeated == ()
     with pytest.raises(errors.UserError, match=r"'film' of --boxes means x/film\.mp4 and y/film"):
         found.of(("x/film.mp4", "y/film.mp4"))
+
+
+def test_two_names_of_a_film_are_one_film(tmp_path):
+    rows = "a,3,0,0,1,0.5,\na,1,0,0,0.5,1,7\na.mp4,1,0,0,1,1,\na.mp4,1,0,0,0.5,1,7\na.mp4,2,,,,,\n"
+    mine = _read(tmp_path, _HEADER + rows).of(("x/a.mp4",))
+    left = person_boxes.Person((0.0, 0.0, 1.0, 0.5), 7)
+    assert list(mine.films["x/a.mp4"].items()) == [
+        (1.0, (left, person_boxes.WHOLE_FRAME)),
+        (2.0, ()),
+        (3.0, (person_boxes.Person((0.0, 0.0, 0.5, 1.0)),)),
+    ]
+    assert mine.repeated == ("a.mp4 at 1 s: 0,0,0.5,1, person 7",)
