@@ -19,7 +19,6 @@ from tfrecords_tools import annotations, checksums, key_frames, plan, results, v
 
 CANNOT_WRITE = (OSError, tf.errors.OpError)  # What `write_shard` raises.
 
-_MICROSECONDS = 1_000_000
 _CUT_ROUGHLY_US = 500_000  # Tools cut a little before or after the second they are told.
 _CUT_AT_KEY_FRAMES_US = 2_500_000  # Those that do not encode anew cut at the next key frame.
 
@@ -122,17 +121,15 @@ def _within_file(clip: annotations.Clip) -> annotations.Clip:
 
 
 def _around_key_frame(clip: annotations.Clip) -> annotations.Clip:
-    """Ends a clip where its file ends: what is beyond is not lost."""
-    length_us = video.length_us(clip.path)
     try:
-        key_frames.refuse_beyond_end(clip.key_frame.time_us, length_us=length_us)
+        end_us = key_frames.end_within(
+            clip.end_us, time_us=clip.key_frame.time_us, length_us=video.length_us(clip.path)
+        )
     except video.VideoError as error:
         raise video.VideoError(
             f"{error}; if an AVA file begins later than the film, say so with --film_start"
         ) from error
-    if not length_us or clip.end_us is None:
-        return clip
-    return dataclasses.replace(clip, end_us=min(clip.end_us, length_us))
+    return dataclasses.replace(clip, end_us=end_us)
 
 
 def _is_cut(clip: annotations.Clip, length_us: int) -> bool:
@@ -188,7 +185,7 @@ def _converted(
         height=encoded.height,
         width=encoded.width,
         frame_rate=round(encoded.frame_rate, 3),
-        seconds=round((encoded.end_us - encoded.timestamps_us[0]) / _MICROSECONDS, 3),
+        seconds=round((encoded.end_us - encoded.timestamps_us[0]) / annotations.MICROSECONDS, 3),
     )
 
 

@@ -13,9 +13,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from official_cvrl import progress
 from official_cvrl.serving import person_boxes
-from tfrecords_tools import video
+from tfrecords_tools import annotations, video
 
-_MICROSECONDS = 1_000_000
+_MICROSECONDS = annotations.MICROSECONDS
 # A box is drawn so long before and after its second.
 _SHOWN_US = _MICROSECONDS // 2
 _BOX, _PLATE, _INK = "#35c8ff", "#101114", "#ffffff"

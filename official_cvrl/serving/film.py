@@ -17,7 +17,6 @@ from tfrecords_tools import annotations, key_frames, video
 from tfrecords_tools.datasets import ava
 
 _MICROSECONDS = annotations.MICROSECONDS
-_CLIP_US = round(ava.CLIP_SECONDS * _MICROSECONDS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,14 +108,9 @@ def _canvas(tested: detection.TestInput):
 def _frames(path, second, clip, length_us):
     """The JPEGs of the clip around a key second."""
     time_us = round(second * _MICROSECONDS)
-    key_frames.refuse_beyond_end(time_us, length_us=length_us)
-    end_us = time_us + _CLIP_US // 2
-    encoded = video.read_video(
-        path,
-        settings=video.Settings(),
-        start_us=max(0, time_us - _CLIP_US // 2),
-        end_us=min(end_us, length_us) if length_us else end_us,
-    )
+    start_us, end_us = key_frames.around(time_us, seconds=ava.CLIP_SECONDS)
+    end_us = key_frames.end_within(end_us, time_us=time_us, length_us=length_us)
+    encoded = video.read_video(path, settings=video.Settings(), start_us=start_us, end_us=end_us)
     indices = detection.key_clip_frames(
         len(encoded.frames),
         key_frame_index=key_frames.index(encoded, time_us),

@@ -11,7 +11,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 
 from official_cvrl import ava_files, errors
-from tfrecords_tools import annotations
+from tfrecords_tools import annotations, key_frames
 from tfrecords_tools.datasets import ava_tables, files
 
 VERSIONS = ("2.2", "2.1")
@@ -164,12 +164,12 @@ class Films:
         found = self.paths.get(film)
         path = files.choose(found) if found else os.fspath(self.root / film)
         time_us = _microseconds(seconds - self.starts_at)
-        half_us = _microseconds(self.seconds / 2)
+        start_us, end_us = key_frames.around(time_us, seconds=self.seconds)
         return annotations.Clip(
             path,
             annotations.printable(os.path.relpath(path, self.root)),
-            start_us=max(0, time_us - half_us),
-            end_us=time_us + half_us,
+            start_us=start_us,
+            end_us=end_us,
             name=f"{film}@{annotations.seconds(_microseconds(seconds))}",
             key_frame=annotations.KeyFrame(time_us, tuple(persons)),
         )
