@@ -60,6 +60,7 @@ _MAY_USE_TOOLS = {
     "official_cvrl.serving.extraction",
     "official_cvrl.serving.film",
     "official_cvrl.serving.person_boxes",
+    "official_cvrl.serving.record_cut",
     "official_cvrl.serving.search",
     "official_cvrl.serving.search_page",
     "official_cvrl.serving.video_files",

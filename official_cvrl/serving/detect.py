@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from absl import app, flags
 
 from official_cvrl import ava_files, commands, errors, filesystems, outputs
-from official_cvrl.serving import annotated, film, person_boxes, video_files
+from official_cvrl.serving import annotated, film, person_boxes, record_cut, video_files
 from official_cvrl.tasks import detector
 from tfrecords_tools import annotations, video
 
@@ -39,11 +39,13 @@ def _detect(given, paths):
     _refuse_replacing(targets, (*films, *given.videos, *paths, given.boxes), given.output)
     key_seconds = _key_seconds(films, given.boxes)
     model = detector.Detector(given.model_dir)
+    cut = _cut(model.data_dir)
     done = 0
     for path in films:
         try:
             seconds = _seconds_of(path, key_seconds)
-            _write(path, film.detect(path, seconds, model), model, targets[path], given)
+            seen = film.detect(path, seconds, model, cut=cut)
+            _write(path, seen, model, targets[path], given)
             done += 1
         except video.VideoError as error:
             failed += 1
@@ -122,6 +124,20 @@ def _key_seconds(films, boxes) -> Mapping[str, person_boxes.KeySeconds] | None:
     strangers = [f"{name}, {count} boxes" for name, count in found.others.items()]
     _note(strangers, f"films of {boxes} are not given, left out")
     return found.films
+
+
+def _cut(data_dir) -> record_cut.Cut:
+    """How clips were cut for the model; the defaults, and that is said, if nobody knows."""
+    try:
+        return record_cut.of(data_dir)
+    except errors.UserError as error:
+        print(
+            f"note: how the clips were cut that the model was trained on is not known ({error}); "
+            "here they are cut with the defaults of conversion. If it had other --clip_seconds, "
+            "--fps or --short_side, the scores are others.",
+            file=sys.stderr,
+        )
+        return record_cut.Cut()
 
 
 def _note(faults: Sequence[str], what: str) -> None:

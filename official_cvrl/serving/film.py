@@ -11,10 +11,9 @@ import tensorflow as tf
 
 from official_cvrl import detection_metrics, progress
 from official_cvrl.data import detection, spatial
-from official_cvrl.serving import person_boxes
+from official_cvrl.serving import person_boxes, record_cut
 from official_cvrl.tasks import detector
 from tfrecords_tools import annotations, key_frames, video
-from tfrecords_tools.datasets import ava
 
 _MICROSECONDS = annotations.MICROSECONDS
 
@@ -62,16 +61,23 @@ def every_second(path: str) -> person_boxes.KeySeconds:
     }
 
 
-def detect(path: str, seconds: person_boxes.KeySeconds, model: detector.Detector) -> Found:
+def detect(
+    path: str,
+    seconds: person_boxes.KeySeconds,
+    model: detector.Detector,
+    *,
+    cut: record_cut.Cut,
+) -> Found:
     """Asks a detector about the persons of each key second.
 
     Around each a clip is cut as `convert --dataset=boxes` cuts it, so that the scores are those of
-    records of the film.
+    records of the film that were cut alike.
 
     Args:
         path: of the film.
         seconds: who is where, and when.
         model: to ask.
+        cut: how clips are cut.
 
     Raises:
         video.VideoError: the file cannot be opened, or has no video.
@@ -84,7 +90,9 @@ def detect(path: str, seconds: person_boxes.KeySeconds, model: detector.Detector
     seen, refused = [], []
     for done, (second, persons) in enumerate(seconds.items(), start=1):
         try:
-            clip, filled = canvas(_frames(path, second, model.tested.clip, length_us))
+            clip, filled = canvas(
+                _frames(path, second, model.tested.clip, length_us=length_us, cut=cut)
+            )
         except video.VideoError as error:
             refused.append(f"{path} at {second:g} s, {len(persons)} boxes: {error}")
         else:
@@ -105,12 +113,12 @@ def _canvas(tested: detection.TestInput):
     return tf.function(fitted, input_signature=[tf.TensorSpec([tested.clip.num_frames], tf.string)])
 
 
-def _frames(path, second, clip, length_us):
+def _frames(path, second, clip, *, length_us, cut):
     """The JPEGs of the clip around a key second."""
     time_us = round(second * _MICROSECONDS)
-    start_us, end_us = key_frames.around(time_us, seconds=ava.CLIP_SECONDS)
+    start_us, end_us = key_frames.around(time_us, seconds=cut.seconds)
     end_us = key_frames.end_within(end_us, time_us=time_us, length_us=length_us)
-    encoded = video.read_video(path, settings=video.Settings(), start_us=start_us, end_us=end_us)
+    encoded = video.read_video(path, settings=cut.settings, start_us=start_us, end_us=end_us)
     indices = detection.key_clip_frames(
         len(encoded.frames),
         key_frame_index=key_frames.index(encoded, time_us),

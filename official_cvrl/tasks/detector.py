@@ -43,6 +43,7 @@ class Detector:
 
     Attributes:
         checkpoint: where the weights are from.
+        data_dir: folder of the records that it was trained on.
         label_names: of the classes, in order.
         tested: how key frames are shown to it.
 
@@ -62,7 +63,7 @@ class Detector:
         head = run_info.load_action_head(
             self.checkpoint, info, embedding_dim=backbone.embedding_dim
         )
-        self.label_names = tuple(info.label_names)
+        self.data_dir, self.label_names = info.data_dir, tuple(info.label_names)
         self.tested = detection.TestInput(clip=info.clip, global_batch_size=1, **info.key_frames)
         self._probabilities = tf.function(
             lambda clips, boxes: probabilities(backbone, head, clips, boxes), autograph=False

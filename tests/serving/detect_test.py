@@ -13,8 +13,7 @@ from absl import flags
 from official_cvrl.data import synthetic
 from official_cvrl.serving import detect
 from tests.tasks import tiny, tiny_detector
-from tfrecords_tools import plan, shards, video
-from tfrecords_tools.datasets import boxes_file
+from tfrecords_tools import convert
 
 _RATE, _NUM_FRAMES, _HEIGHT, _WIDTH = 8, 24, 64, 80
 _ROWS = (
@@ -41,23 +40,17 @@ def _films(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module", name="evaluated")
-def _evaluated(tmp_path_factory, films):
-    """A run on records of the film, and what its evaluation said of their test split."""
-    folder = tmp_path_factory.mktemp("evaluated")
-    (folder / "records").mkdir()
-    found = boxes_file.read(films / "boxes.csv", videos=films)
-    for split, part in found.splits.items():
-        spec = plan.ShardSpec(
-            output=str(folder / "records"),
-            name=f"{split}-00000-of-00001",
-            clips=part.clips,
-            label_names=found.label_names,
-            dataset_name="boxes",
-            settings=video.Settings(),
-        )
-        assert shards.write_shard(spec).num_examples == len(part.clips)
-    (folder / "records" / "labels.txt").write_text("".join(f"{n}\n" for n in found.label_names))
+def _evaluate(folder, films, **how):
+    """Leaves a run on records of the film, and what its evaluation said of their test split."""
+    convert.convert(
+        dataset="boxes",
+        videos=films,
+        annotations=films / "boxes.csv",
+        output=folder / "records",
+        workers=1,
+        quiet=True,
+        **how,
+    )
     source = tiny_detector.make_feed(folder / "records", tiny.one_device())
     task = tiny_detector.make_task(source, predictions=str(folder / "said.csv"))
     kernel = task.action_head.output_layer.kernel
@@ -65,6 +58,11 @@ def _evaluated(tmp_path_factory, films):
     task.evaluate()
     tiny_detector.write_run(folder / "run", source, task)
     return folder
+
+
+@pytest.fixture(scope="module", name="evaluated")
+def _evaluated(tmp_path_factory, films):
+    return _evaluate(tmp_path_factory.mktemp("evaluated"), films)
 
 
 def _detect(*arguments):
@@ -96,12 +94,7 @@ def _is_drawn(frame, x, y):
 
 
 def test_a_film_is_told_as_evaluation_tells_its_records(films, evaluated, tmp_path, capsys):
-    with open(films / "boxes.csv", encoding="utf-8") as file:
-        lines = file.read().splitlines()
-    (tmp_path / "boxes.csv").write_text("\n".join([lines[0], *lines[2:]]) + "\n")
-    run, boxes = f"--model_dir={evaluated / 'run'}", f"--boxes={tmp_path / 'boxes.csv'}"
-    assert _detect(run, boxes, f"--output={tmp_path / 'out'}", films / "film.mp4") == 0
-    said, scores = _rows(tmp_path / "out" / "film.csv")
+    said, scores = _said_of_tested(tmp_path, films, evaluated / "run")
     expected, expected_scores = _rows(evaluated / "said.csv")
     assert len(said) == 3 * 3
     assert said == expected
@@ -111,6 +104,30 @@ def test_a_film_is_told_as_evaluation_tells_its_records(films, evaluated, tmp_pa
     assert "2 key frames, 24 frames drawn" in told.out
     assert "detect film.mp4: 2/2 key frames" in told.err
     assert "draw film.mp4: 24/24 frames" in told.err
+
+
+def _said_of_tested(folder, films, run):
+    """What the command says of the rows of the test split."""
+    with open(films / "boxes.csv", encoding="utf-8") as file:
+        lines = file.read().splitlines()
+    (folder / "boxes.csv").write_text("\n".join([lines[0], *lines[2:]]) + "\n")
+    given = f"--model_dir={run}", f"--boxes={folder / 'boxes.csv'}"
+    assert _detect(*given, f"--output={folder / 'out'}", films / "film.mp4") == 0
+    return _rows(folder / "out" / "film.csv")
+
+
+def test_clips_are_cut_as_those_of_the_records(films, evaluated, tmp_path, capsys):
+    other = _evaluate(tmp_path, films, fps=3.0, clip_seconds=1.5, short_side=32)
+    said, scores = _said_of_tested(tmp_path, films, other / "run")
+    expected, expected_scores = _rows(other / "said.csv")
+    assert said == expected
+    np.testing.assert_allclose(scores, expected_scores, rtol=1e-5)
+    assert "is not known" not in capsys.readouterr().err
+    by_default = _rows(evaluated / "said.csv")[1]
+    assert np.abs(np.subtract(scores, by_default)).max() > 0.01
+    (other / "records" / "manifest.json").unlink()
+    assert _said_of_tested(tmp_path, films, other / "run")[1] == pytest.approx(by_default, rel=1e-5)
+    assert "holds no word of it); here they are cut with the defaults" in capsys.readouterr().err
 
 
 def test_boxes_are_drawn_near_their_second_and_nowhere_else(films, evaluated, tmp_path):

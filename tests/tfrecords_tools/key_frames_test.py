@@ -13,7 +13,7 @@ _SECOND = 1_000_000
     [
         (5 * _SECOND, 3.0, (3_500_000, 6_500_000)),
         (1 * _SECOND, 3.0, (0, 2_500_000)),
-        (5 * _SECOND, 0.000003, (4_999_998, 5_000_002)),
+        (5 * _SECOND, 0.000004, (4_999_998, 5_000_002)),
     ],
 )
 def test_the_key_frame_is_in_the_middle(time_us, seconds, expected):
