@@ -2,6 +2,7 @@
 """Key frames of a detection run: what its detector says of them, and how training shows them."""
 
 import dataclasses
+import inspect
 import io
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -18,11 +19,9 @@ _SHOWN, _AUGMENTED, _DRAWS = 8, 2, 3
 _LABELS_SAID = 3
 _CANDIDATES = 8  # So many records are looked at for each that is shown.
 _LONGEST_SIDE = 480
-_PRESETS = {
-    "crop_flip_only": augment.crop_flip_only,
-    "published": augment.published,
-    "paper": augment.paper,
-}
+_PRESETS = (augment.crop_flip_only, augment.no_spatial, augment.paper, augment.published)
+_PRESET_OF = {f"augment.{preset.__name__}": preset for preset in _PRESETS}
+_PARAMETERS = inspect.signature(detection.train_batches).parameters
 
 
 @dataclasses.dataclass(frozen=True)
@@ -198,11 +197,11 @@ def _key_frame(name, picture, persons):
 
 def _training(run) -> Mapping:
     """The arguments of `detection.augmented` that the run's settings tell."""
-    defaults = {"box_jitter": 0.0, "min_score": 0.9, "least_visible": 0.25}
-    needed = ("num_frames", "temporal_stride", "crop_size", "max_boxes")
+    names = ("num_frames", "temporal_stride", "crop_size", "max_boxes")
+    names += ("box_jitter", "min_score", "least_visible")
     found = {
-        name: run.settings.value(f"detection.train_batches.{name}", defaults.get(name))
-        for name in (*needed, *defaults)
+        name: run.settings.value(f"detection.train_batches.{name}", _PARAMETERS[name].default)
+        for name in names
     }
     if any(not isinstance(value, (int, float)) for value in found.values()):
         raise errors.UserError(f"{run.model_dir}/config.gin does not say how the run crops.")
@@ -211,13 +210,18 @@ def _training(run) -> Mapping:
 
 
 def _augmentation(settings):
-    made = str(settings.value("detection.train_batches.augmentation", ""))
-    preset = next((name for name in _PRESETS if made.endswith(f"augment.{name}()")), None)
-    if preset:
-        return _PRESETS[preset]()
+    bound = str(settings.value("detection.train_batches.augmentation", ""))
+    made = bound.removeprefix("@").removesuffix("()")
+    if made in _PRESET_OF:
+        return _PRESET_OF[made]()
+    if made != "augment.Augmentation":  # Of one in a scope the numbers are bound elsewhere.
+        raise errors.UserError(
+            f"config.gin does not say how the run crops: its augmentation is {bound or 'missing'}, "
+            f"and this page knows augment.Augmentation, {', '.join(_PRESET_OF)}"
+        )
     names = [field.name for field in dataclasses.fields(augment.Augmentation)]
-    bound = {name: settings.value(f"augment.Augmentation.{name}") for name in names}
+    values = {name: settings.value(f"augment.Augmentation.{name}") for name in names}
     try:
-        return augment.Augmentation(**{n: value for n, value in bound.items() if value is not None})
+        return augment.Augmentation(**{n: v for n, v in values.items() if v is not None})
     except (TypeError, ValueError) as error:
         raise errors.UserError(f"config.gin does not say how the run crops: {error}") from error

@@ -55,12 +55,16 @@ def _sections(run: runs.Run, max_train_videos: int) -> Sequence[str]:
 
 
 def _key_frames(run):
+    split = run.settings.value("experiment.run.test_split", "test")
+    yield _or_missing(persons.TESTED, lambda: persons.tested(key_frames.tested(run), split=split))
+    yield _or_missing(persons.AUGMENTED, lambda: persons.augmented(key_frames.augmented(run)))
+
+
+def _or_missing(title, make):
     try:
-        split = run.settings.value("experiment.run.test_split", "test")
-        yield persons.tested(key_frames.tested(run), split=split)
-        yield persons.augmented(key_frames.augmented(run))
+        return make()
     except errors.UserError as error:
-        yield persons.missing(str(error))
+        return persons.missing(title, str(error))
 
 
 def _neighbors(run, max_train_videos):

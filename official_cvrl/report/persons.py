@@ -7,13 +7,13 @@ from official_cvrl.report import key_frames, markup, pictures
 
 _WIDTH = 320  # Of a picture, in the units of its drawing.
 _TEXT = 15
-_TITLE, _AUGMENTED_TITLE = "Key frames", "Boxes in training"
+TESTED, AUGMENTED = "Key frames", "Boxes in training"  # Titles of the sections.
 
 
 def tested(frames: Sequence[key_frames.KeyFrame], *, split: str) -> markup.Markup:
     """Shows what the detector says beside what is true."""
     return _section(
-        _TITLE,
+        TESTED,
         f"Key frames of split {split}. Solid yellow boxes are annotated; the detector was asked "
         "about dashed blue ones, each with the likeliest action and its score. Of the actions "
         "that it says those in bold are true.",
@@ -34,7 +34,7 @@ def augmented(
         for original, crops in rows
     ]
     return _section(
-        _AUGMENTED_TITLE,
+        AUGMENTED,
         "On the left a training key frame as it was recorded, beside it how three epochs show it: "
         "cropped, flipped, boxes moved along and jittered. The number is the person's; of a box "
         "that is cut the visible part is taken, and dotted grey ones do not count.",
@@ -42,11 +42,11 @@ def augmented(
     )
 
 
-def missing(reason: str) -> markup.Markup:
-    """Says why there are no key frames on this page."""
+def missing(title: str, reason: str) -> markup.Markup:
+    """Says why a section is not on this page."""
     return markup.element(
         "section",
-        markup.element("h2", _TITLE),
+        markup.element("h2", title),
         markup.element("p", f"Not on this page: {reason}", class_="missing"),
     )
 

@@ -1,6 +1,8 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """Key frames on the page: who is where, what is said of whom, crops that keep boxes in place."""
 
+import dataclasses
+import inspect
 import io
 import re
 
@@ -9,7 +11,8 @@ import pytest
 from PIL import Image
 
 from official_cvrl import errors
-from official_cvrl.report import key_frames, persons, runs
+from official_cvrl.data import detection
+from official_cvrl.report import key_frames, persons, runs, settings
 from official_cvrl.tasks import detector
 from tests.report import conftest
 
@@ -101,8 +104,48 @@ def test_annotated_and_asked_boxes_are_told_apart():
     assert "split val" in shown
 
 
-def test_settings_that_do_not_say_how_it_crops(run, tmp_path):
-    for text in ("", conftest.DETECTION.replace("(0.4, 1.0)", "(2.0, 1.0)")):
-        conftest.write_detection(tmp_path, config=text)
-        with pytest.raises(errors.UserError, match=r"config\.gin does not say how"):
-            key_frames.augmented(runs.read(str(tmp_path / "run")))
+def _augmented(run, *changed):
+    """What is shown of a run with other settings."""
+    changed_settings = settings.Settings(conftest.DETECTION.replace(*changed))
+    return key_frames.augmented(dataclasses.replace(run, settings=changed_settings))
+
+
+def test_crops_without_spatial_augmentation_are_the_middle(run):
+    for original, crops in _augmented(run, "augment.Augmentation()", "augment.no_spatial()"):
+        assert len({crop.jpeg for crop in crops}) == 1
+        # Of 80 by 48 pixels the middle 48 by 48.
+        expected = [
+            [ymin, max(0, xmin * 80 - 16) / 48, ymax, min(48, xmax * 80 - 16) / 48]
+            for ymin, xmin, ymax, xmax in (person.corners for person in original.persons)
+        ]
+        found = [person.corners for person in crops[0].persons]
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_what_settings_leave_out_is_as_in_training(run):
+    parameters = inspect.signature(detection.train_batches).parameters
+    names = ("box_jitter", "min_score", "least_visible")
+    bound = {name: parameters[name].default for name in names}
+
+    def shown(**bound):
+        lines = [f"detection.train_batches.{name} = {value}" for name, value in bound.items()]
+        return _augmented(run, "experiment.run.seed", "\n".join([*lines, "experiment.run.seed"]))
+
+    assert shown() == shown(**bound)
+    assert shown() != shown(box_jitter=0.3)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        (conftest.DETECTION, ""),
+        ("(0.4, 1.0)", "(2.0, 1.0)"),
+        ("@augment.Augmentation()", "@mine.gentle()"),
+        ("@augment.Augmentation()", "@mine/augment.Augmentation()"),
+        ("@augment.Augmentation()", "None"),
+        ("crop_size = 40", "crop_size = %SIZE"),
+    ],
+)
+def test_settings_that_do_not_say_how_it_crops(run, changed):
+    with pytest.raises(errors.UserError, match=r"config\.gin does not say how"):
+        _augmented(run, *changed)

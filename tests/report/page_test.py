@@ -114,6 +114,19 @@ def test_a_detection_run_shows_its_key_frames_whatever_names_hold(detection_page
     assert browsers.squeezed("Nearest neighbours") not in seen.text
 
 
+def test_each_section_of_key_frames_is_there_or_says_why(tmp_path):
+    config = conftest.DETECTION.replace("@augment.Augmentation()", "@mine.gentle()")
+    run = conftest.write_detection(tmp_path, config=config)
+    text = _write(run, tmp_path).read_text(encoding="utf-8")
+    assert text.count("<h2>Key frames</h2>") == 1
+    assert text.count('<h2>Boxes in training</h2><p class="missing">Not on this page') == 1
+    (pathlib.Path(run) / "checkpoint").unlink()
+    (pathlib.Path(run) / "config.gin").write_text(conftest.DETECTION)
+    text = _write(run, tmp_path).read_text(encoding="utf-8")
+    assert text.count('<h2>Key frames</h2><p class="missing">Not on this page') == 1
+    assert text.count("<h2>Boxes in training</h2><p>") == 1
+
+
 @_opened
 def test_a_page_without_neighbours_says_why(tmp_path, opener):
     run = conftest.write_run(tmp_path / "run", data_dir=tmp_path / "gone")
