@@ -32,33 +32,15 @@ _SAME_PERSON = 0.9
 _ONE_HOST = tf.distribute.InputContext()
 
 
-def train_batches(
-    shards: manifest.ShardSet,
-    *,
-    global_batch_size: int,
-    seed: int,
-    num_frames: int,
-    temporal_stride: int,
-    crop_size: int,
-    augmentation: augment.Augmentation,
-    max_boxes: int,
-    box_jitter: float = 0.0,
-    min_score: float = 0.9,
-    least_visible: float = 0.25,
-    start_step: int = 0,
-    read_epochs: Callable[..., tf.data.Dataset] = order.shuffled_epochs,
-    input_context: tf.distribute.InputContext = _ONE_HOST,
-) -> tf.data.Dataset:
-    """A random crop of each key frame's clip, epoch after epoch.
+@dataclasses.dataclass(frozen=True)
+class TrainInput:
+    """How training shows key frames: a random crop of each one's clip.
 
     The labelled boxes count, and detected boxes that overlap one by an IoU of 0.9 or more, with its
     labels. Of a box that the crop cuts, the visible part is taken.
 
-    Args:
-        shards: what to read.
-        global_batch_size: clips of a batch over all replicas and hosts.
-        seed: of the order and of all draws.
-        num_frames: frames of a clip.
+    Attributes:
+        num_frames: of a clip.
         temporal_stride: video frames from one frame of a clip to the next.
         crop_size: height and width of a clip.
         augmentation: crop and flip.
@@ -66,87 +48,111 @@ def train_batches(
         box_jitter: by up to which share of a box's size each edge moves, in [0, 0.5).
         min_score: least score of a detected box.
         least_visible: boxes of which the crop shows less than this share do not count.
-        start_step: batches that were read before; the stream goes on behind them.
-        read_epochs: in which order, see `order.shuffled_epochs` and `order.dealt_epochs`.
-        input_context: which host reads which part, and how large its batches are.
-
-    Returns:
-        Batches of one replica: "clips" uint8 [batch, num_frames, crop_size, crop_size, 3], "boxes"
-        float32 [batch, max_boxes, 4] in [0, 1], "labels" float32 [batch, max_boxes, num_classes] of
-        zeros and ones, "box_weight" float32 [batch, max_boxes], 0.0 for boxes that do not count,
-        "dropout_seeds" int32 [batch, 2] for the head, "example_key" int64 [batch].
 
     Raises:
-        UserError: a batch is larger than the data set.
         ValueError: a number out of its range.
     """
-    _check(num_frames, temporal_stride, max_boxes)
-    if not 0 <= box_jitter < 0.5:
-        raise ValueError(f"{box_jitter=} must be at least 0 and below 0.5.")
 
-    def example(serialized, epoch):
-        return augmented(
-            serialized,
-            epoch,
-            label_names=shards.label_names,
+    num_frames: int
+    temporal_stride: int
+    crop_size: int
+    augmentation: augment.Augmentation
+    max_boxes: int
+    box_jitter: float = 0.0
+    min_score: float = 0.9
+    least_visible: float = 0.25
+
+    def __post_init__(self):
+        for name in ("num_frames", "temporal_stride", "crop_size", "max_boxes"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)} must be at least 1.")
+        if not 0 <= self.box_jitter < 0.5:
+            raise ValueError(f"box_jitter={self.box_jitter} must be at least 0 and below 0.5.")
+        if not self.min_score >= 0:
+            raise ValueError(f"min_score={self.min_score} must be at least 0.")
+        if not 0 <= self.least_visible <= 1:
+            raise ValueError(f"least_visible={self.least_visible} must be at least 0, at most 1.")
+
+    def __call__(
+        self,
+        shards: manifest.ShardSet,
+        *,
+        global_batch_size: int,
+        seed: int,
+        start_step: int = 0,
+        read_epochs: Callable[..., tf.data.Dataset] = order.shuffled_epochs,
+        input_context: tf.distribute.InputContext = _ONE_HOST,
+    ) -> tf.data.Dataset:
+        """Makes batches, epoch after epoch.
+
+        Args:
+            shards: what to read.
+            global_batch_size: clips of a batch over all replicas and hosts.
+            seed: of the order and of all draws.
+            start_step: batches that were read before; the stream goes on behind them.
+            read_epochs: in which order, see `order.shuffled_epochs` and `order.dealt_epochs`.
+            input_context: which host reads which part, and how large its batches are.
+
+        Returns:
+            Batches of one replica: "clips" uint8 [batch, num_frames, crop_size, crop_size, 3],
+            "boxes" float32 [batch, max_boxes, 4] in [0, 1], "labels" float32 [batch, max_boxes,
+            num_classes] of zeros and ones, "box_weight" float32 [batch, max_boxes], 0.0 for boxes
+            that do not count, "dropout_seeds" int32 [batch, 2] for the head, "example_key" int64
+            [batch].
+
+        Raises:
+            UserError: a batch is larger than the data set.
+        """
+
+        def example(serialized, epoch):
+            return self.example(serialized, epoch, label_names=shards.label_names, seed=seed)
+
+        return pipeline.shuffled_batches(
+            shards,
+            example,
+            global_batch_size=global_batch_size,
             seed=seed,
-            num_frames=num_frames,
-            temporal_stride=temporal_stride,
-            crop_size=crop_size,
-            augmentation=augmentation,
-            max_boxes=max_boxes,
-            box_jitter=box_jitter,
-            min_score=min_score,
-            least_visible=least_visible,
+            start_step=start_step,
+            read_epochs=read_epochs,
+            input_context=input_context,
         )
 
-    return pipeline.shuffled_batches(
-        shards,
-        example,
-        global_batch_size=global_batch_size,
-        seed=seed,
-        start_step=start_step,
-        read_epochs=read_epochs,
-        input_context=input_context,
-    )
+    def example(
+        self,
+        serialized: tf.Tensor,
+        epoch: tf.Tensor | int,
+        *,
+        label_names: Sequence[str],
+        seed: int,
+    ) -> Mapping[str, tf.Tensor]:
+        """Returns what the batches have of one record in one epoch.
 
-
-def augmented(
-    serialized: tf.Tensor,
-    epoch: tf.Tensor | int,
-    *,
-    label_names: Sequence[str],
-    seed: int,
-    num_frames: int,
-    temporal_stride: int,
-    crop_size: int,
-    augmentation: augment.Augmentation,
-    max_boxes: int,
-    box_jitter: float,
-    min_score: float,
-    least_visible: float,
-) -> Mapping[str, tf.Tensor]:
-    """Returns what `train_batches` has of one record in one epoch; arguments as there."""
-    record = pipeline.parse(serialized)
-    persons = _persons(serialized, record, label_names, max_boxes=max_boxes)
-    drawn = seeds.example_seeds(seed, example_key=record["example_key"], epoch=epoch, count=3)
-    encoded = _clip(record, persons, num_frames, temporal_stride)
-    size = decode.frame_size(encoded[0])
-    draws = spatial.draw(size, seed=drawn[0], augmentation=augmentation)
-    moved = boxes.jittered(
-        boxes.cropped(persons["boxes"], draws, size=size), amount=box_jitter, seed=drawn[1]
-    )
-    visible = boxes.clipped(moved)
-    shown = boxes.area(visible) >= least_visible * boxes.area(moved)
-    labels, counts = _with_labels(persons, min_score=min_score)
-    return {
-        "clips": spatial.apply(encoded, draws, crop_size=crop_size),
-        "boxes": visible,
-        "labels": labels,
-        "box_weight": tf.cast(counts & shown & (boxes.area(visible) > 0), tf.float32),
-        "dropout_seeds": drawn[2],
-        "example_key": record["example_key"],
-    }
+        Args:
+            serialized: string [], a record.
+            epoch: counted from 0.
+            label_names: the classes' names, by label.
+            seed: of all draws.
+        """
+        record = pipeline.parse(serialized)
+        persons = _persons(serialized, record, label_names, max_boxes=self.max_boxes)
+        drawn = seeds.example_seeds(seed, example_key=record["example_key"], epoch=epoch, count=3)
+        encoded = _clip(record, persons, self.num_frames, self.temporal_stride)
+        size = decode.frame_size(encoded[0])
+        draws = spatial.draw(size, seed=drawn[0], augmentation=self.augmentation)
+        moved = boxes.jittered(
+            boxes.cropped(persons["boxes"], draws, size=size), amount=self.box_jitter, seed=drawn[1]
+        )
+        visible = boxes.clipped(moved)
+        shown = boxes.area(visible) >= self.least_visible * boxes.area(moved)
+        labels, counts = _with_labels(persons, min_score=self.min_score)
+        return {
+            "clips": spatial.apply(encoded, draws, crop_size=self.crop_size),
+            "boxes": visible,
+            "labels": labels,
+            "box_weight": tf.cast(counts & shown & (boxes.area(visible) > 0), tf.float32),
+            "dropout_seeds": drawn[2],
+            "example_key": record["example_key"],
+        }
 
 
 @dataclasses.dataclass(frozen=True)
@@ -324,8 +330,3 @@ def _with_labels(persons, *, min_score):
     is_same = tf.reduce_max(overlaps, axis=1) >= _SAME_PERSON
     detected = persons["is_there"] & ~truth & is_same & (persons["scores"] >= min_score)
     return tf.where(detected[:, tf.newaxis], labels, persons["labels"]), truth | detected
-
-
-def _check(num_frames, temporal_stride, max_boxes):
-    if min(num_frames, temporal_stride, max_boxes) < 1:
-        raise ValueError(f"{num_frames=}, {temporal_stride=} and {max_boxes=} must be at least 1.")

@@ -64,8 +64,8 @@ class Feed:
         strategy: spreads the batches over its replicas and hosts.
         global_batch_size: videos in a training batch over all replicas.
         seed: of shuffling and augmentation.
-        train_input: makes the training batches (`pipeline.two_view_batches` or
-            `pipeline.train_batches`), its other arguments bound.
+        train_input: makes the training batches: `pipeline.two_view_batches` or
+            `pipeline.train_batches`, its other arguments bound, or a `detection.TrainInput`.
         test_input: the views of a video in testing; None if nothing is tested.
         probe_input: the views of a video in the kNN probe; None for no probe.
         train_split: name of the shards to train on.

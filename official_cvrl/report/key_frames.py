@@ -2,9 +2,8 @@
 """Key frames of a detection run: what its detector says of them, and how training shows them."""
 
 import dataclasses
-import inspect
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -21,7 +20,6 @@ _CANDIDATES = 8  # So many records are looked at for each that is shown.
 _LONGEST_SIDE = 480
 _PRESETS = (augment.crop_flip_only, augment.no_spatial, augment.paper, augment.published)
 _PRESET_OF = {f"augment.{preset.__name__}": preset for preset in _PRESETS}
-_PARAMETERS = inspect.signature(detection.train_batches).parameters
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,14 +86,15 @@ def augmented(run: runs.Run) -> Sequence[tuple[KeyFrame, Sequence[KeyFrame]]]:
     Raises:
         UserError: the records are gone or broken, or the run's settings do not say how it crops.
     """
-    data_dir, settings = run.info.data_dir, _training(run)
+    data_dir, shown = run.info.data_dir, _training(run)
+    seed = run.settings.value("experiment.run.seed", 0)
     split = run.settings.value("experiment.run.train_split", "train")
     names = tuple(run.info.label_names)
     with _told(data_dir):
         return [
             (
                 _original(records.decode_example(serialized), names),
-                [_crop(serialized, draw, names, settings) for draw in range(_DRAWS)],
+                [_crop(serialized, draw, names, shown, seed=seed) for draw in range(_DRAWS)],
             )
             for serialized in _some(data_dir, split, _AUGMENTED)
         ]
@@ -170,9 +169,9 @@ def _original(example, names) -> KeyFrame:
     return _key_frame(example.example_id, picture.convert("RGB"), persons)
 
 
-def _crop(serialized, draw, names, settings) -> KeyFrame:
+def _crop(serialized, draw, names, shown, *, seed) -> KeyFrame:
     """One draw of training, the one of epoch `draw`."""
-    seen = detection.augmented(tf.constant(serialized), draw, label_names=names, **settings)
+    seen = shown.example(tf.constant(serialized), draw, label_names=names, seed=seed)
     example = records.decode_example(serialized)
     clip = seen["clips"].numpy()
     persons = [
@@ -195,33 +194,29 @@ def _key_frame(name, picture, persons):
     return KeyFrame(name, encoded.getvalue(), picture.size, persons)
 
 
-def _training(run) -> Mapping:
-    """The arguments of `detection.augmented` that the run's settings tell."""
-    names = ("num_frames", "temporal_stride", "crop_size", "max_boxes")
-    names += ("box_jitter", "min_score", "least_visible")
-    found = {
-        name: run.settings.value(f"detection.train_batches.{name}", _PARAMETERS[name].default)
-        for name in names
-    }
-    if any(not isinstance(value, (int, float)) for value in found.values()):
-        raise errors.UserError(f"{run.model_dir}/config.gin does not say how the run crops.")
-    seed = run.settings.value("experiment.run.seed", 0)
-    return {**found, "seed": seed, "augmentation": _augmentation(run.settings)}
+def _training(run) -> detection.TrainInput:
+    """How the run's settings say that it showed key frames; what they leave out has its default."""
+    names = {field.name for field in dataclasses.fields(detection.TrainInput)} - {"augmentation"}
+    told = {name: run.settings.value(f"detection.TrainInput.{name}") for name in names}
+    values = {name: value for name, value in told.items() if value is not None}
+    try:
+        return detection.TrainInput(augmentation=_augmentation(run.settings), **values)
+    except (TypeError, ValueError) as error:
+        raise errors.UserError(
+            f"{run.model_dir}/config.gin does not say how the run crops: {error}"
+        ) from error
 
 
 def _augmentation(settings):
-    bound = str(settings.value("detection.train_batches.augmentation", ""))
+    bound = str(settings.value("detection.TrainInput.augmentation", ""))
     made = bound.removeprefix("@").removesuffix("()")
     if made in _PRESET_OF:
         return _PRESET_OF[made]()
     if made != "augment.Augmentation":  # Of one in a scope the numbers are bound elsewhere.
-        raise errors.UserError(
-            f"config.gin does not say how the run crops: its augmentation is {bound or 'missing'}, "
-            f"and this page knows augment.Augmentation, {', '.join(_PRESET_OF)}"
+        raise ValueError(
+            f"its augmentation is {bound or 'missing'}, and this page knows augment.Augmentation, "
+            f"{', '.join(_PRESET_OF)}"
         )
     names = [field.name for field in dataclasses.fields(augment.Augmentation)]
     values = {name: settings.value(f"augment.Augmentation.{name}") for name in names}
-    try:
-        return augment.Augmentation(**{n: v for n, v in values.items() if v is not None})
-    except (TypeError, ValueError) as error:
-        raise errors.UserError(f"config.gin does not say how the run crops: {error}") from error
+    return augment.Augmentation(**{n: v for n, v in values.items() if v is not None})

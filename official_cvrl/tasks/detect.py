@@ -74,7 +74,7 @@ class Detection:
         return self._feed.batches("train", start_step=start_step)
 
     def train_step(self, batch: Mapping[str, tf.Tensor]) -> Mapping[str, tf.Tensor]:
-        """Updates the weights once; see `detection.train_batches` for the batch.
+        """Updates the weights once; see `detection.TrainInput` for the batch.
 
         Returns:
             Scalars per replica, whose means over the replicas are: `loss` (the sum of the next

@@ -61,15 +61,13 @@ def _shards(folder, *examples, film="film{}"):
 
 def _train(shards, **changes):
     settings = {
-        "global_batch_size": 1,
-        "seed": 0,
         "num_frames": 3,
         "temporal_stride": 1,
         "crop_size": 40,
         "augmentation": _CROPS,
         "max_boxes": 5,
     }
-    return detection.train_batches(shards, **settings | changes)
+    return detection.TrainInput(**settings | changes)(shards, global_batch_size=1, seed=0)
 
 
 def _tested(shards, **changes):
@@ -209,3 +207,18 @@ def test_clips_are_centred_on_the_key_frame_and_stand_still_beyond_the_ends():
     assert indices(1, 5, 1) == [0, 0, 1, 2, 3]
     assert indices(9, 3, 1) == [8, 9, 9]
     assert indices(6, 1, 3) == [6]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("crop_size", 0),
+        ("max_boxes", 0),
+        ("box_jitter", 0.5),
+        ("min_score", -0.1),
+        ("least_visible", 1.5),
+    ],
+)
+def test_numbers_out_of_range_are_refused(name, value):
+    with pytest.raises(ValueError, match=f"{name}={value} must be at least"):
+        _train(None, **{name: value})

@@ -33,11 +33,11 @@ experiment.run.task = @detect.Detection
 experiment.run.seed = 3
 augment.Augmentation.area_range = (0.4, 1.0)
 augment.Augmentation.aspect_range = (0.8, 1.25)
-detection.train_batches.augmentation = @augment.Augmentation()
-detection.train_batches.num_frames = 2
-detection.train_batches.temporal_stride = 1
-detection.train_batches.crop_size = 40
-detection.train_batches.max_boxes = 4
+detection.TrainInput.augmentation = @augment.Augmentation()
+detection.TrainInput.num_frames = 2
+detection.TrainInput.temporal_stride = 1
+detection.TrainInput.crop_size = 40
+detection.TrainInput.max_boxes = 4
 """
 
 

@@ -2,7 +2,6 @@
 """Key frames on the page: who is where, what is said of whom, crops that keep boxes in place."""
 
 import dataclasses
-import inspect
 import io
 import re
 
@@ -123,12 +122,11 @@ def test_crops_without_spatial_augmentation_are_the_middle(run):
 
 
 def test_what_settings_leave_out_is_as_in_training(run):
-    parameters = inspect.signature(detection.train_batches).parameters
     names = ("box_jitter", "min_score", "least_visible")
-    bound = {name: parameters[name].default for name in names}
+    bound = {name: getattr(detection.TrainInput, name) for name in names}
 
     def shown(**bound):
-        lines = [f"detection.train_batches.{name} = {value}" for name, value in bound.items()]
+        lines = [f"detection.TrainInput.{name} = {value}" for name, value in bound.items()]
         return _augmented(run, "experiment.run.seed", "\n".join([*lines, "experiment.run.seed"]))
 
     assert shown() == shown(**bound)
@@ -144,6 +142,8 @@ def test_what_settings_leave_out_is_as_in_training(run):
         ("@augment.Augmentation()", "@mine/augment.Augmentation()"),
         ("@augment.Augmentation()", "None"),
         ("crop_size = 40", "crop_size = %SIZE"),
+        ("crop_size = 40", "crop_size = 'small'"),
+        ("crop_size = 40", "crop_size = 40\ndetection.TrainInput.min_score = '0.9'"),
     ],
 )
 def test_settings_that_do_not_say_how_it_crops(run, changed):

@@ -66,9 +66,7 @@ def make_feed(data_dir, strategy):
         strategy=strategy,
         global_batch_size=4,
         seed=0,
-        train_input=functools.partial(
-            detection.train_batches, crop_size=32, augmentation=_WHOLE, max_boxes=4, **clip
-        ),
+        train_input=detection.TrainInput(crop_size=32, augmentation=_WHOLE, max_boxes=4, **clip),
         test_input=detection.TestInput(
             clip=clip_format.ClipFormat(min_resize=32, crop_size=32, **clip),
             longest_side=48,
