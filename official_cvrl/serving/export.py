@@ -58,6 +58,7 @@ def export(model_dir: str, output: str, *, options: Options | None = None) -> st
     Raises:
         UserError: no run or checkpoint there, a classifier without its labels, the version is
             there already, or the output cannot be written.
+        TryAgain: another export took the version's number meanwhile.
     """
     options = options or Options()
     info = run_info.read_trained(model_dir)
