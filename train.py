@@ -7,7 +7,7 @@ import sys
 
 from absl import app, flags, logging
 
-from official_cvrl import errors, experiment, gin_utils, trainer
+from official_cvrl import commands, errors, experiment, gin_utils, trainer
 
 _GIN_FILE = flags.DEFINE_multi_string(
     "gin_file", [], "Configuration; looked for here and in configs/. Repeat it to add overrides."
@@ -91,4 +91,4 @@ def _default_model_dir():
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, flags_parser=commands.parse_flags)

@@ -154,9 +154,12 @@ def read_detections(
     """
     rows = _Rows(path, key_frames, last_column="score")
     table = _table(rows, label_ids=label_ids, excluded=excluded)
-    if table.num_rows:
-        return table
-    return dataclasses.replace(table, notes=(f"{path}: holds no detection",))
+    notes = list(table.notes)
+    if not table.num_rows:
+        notes.append(f"{path}: holds no detection")
+    if rows.num_without_last:
+        notes.append(f"{path}: {rows.num_without_last} rows have no score; it is taken to be 1")
+    return dataclasses.replace(table, notes=tuple(notes))
 
 
 class _Rows:
@@ -170,6 +173,7 @@ class _Rows:
 
     def __init__(self, path: str, key_frames: KeyFrames, *, last_column: str):
         self.path, self.key_frames, self._last_column = path, key_frames, last_column
+        self.num_without_last = 0
         parts, faults = [], []
         for rows in self._parts():
             try:
@@ -189,6 +193,7 @@ class _Rows:
         )
         numbered = _numbered_rows(self.path, text)
         while rows := list(itertools.islice(numbered, _ROWS_AT_ONCE)):
+            self.num_without_last += sum(len(row) == 7 for _, row in rows)
             yield [(line, row) for line, row in rows if row and not self._is_without_box(row)]
             # A line for each small file would only be in the way.
             if rows[-1][0] >= _ROWS_AT_ONCE:
@@ -222,6 +227,10 @@ class _Rows:
             _label_ids(labels),
             _numbers(last, self._last_column),
         )
+        if self._last_column != "score" and (boxes.scores % 1).any():
+            raise ValueError(
+                f"the {self._last_column} is no whole number; is this a detections file?"
+            )
         turned = (boxes.corners[:, :2] > boxes.corners[:, 2:]).any()
         if self._last_column != "score" and turned:
             raise ValueError("the box ends before it begins: x1 > x2 or y1 > y2")

@@ -4,11 +4,25 @@
 import contextlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+
+from absl import flags
 
 from official_cvrl import errors
 
 INTERRUPTED = 130
+
+
+def parse_flags(arguments: Sequence[str]) -> list[str]:
+    """Returns what is no flag, for `app.run(…, flags_parser=parse_flags)`.
+
+    absl's own parser ends with 1, as does a command that did a part of its work; a mistake is 2.
+    """
+    try:
+        return flags.FLAGS(arguments)
+    except flags.Error as error:
+        print(f"error: {error}. --help lists the flags.", file=sys.stderr)
+        sys.exit(errors.UserError.exit_code)
 
 
 def leave(code: int) -> None:

@@ -31,6 +31,13 @@ def test_ends(capsys, command, code, said):
     assert capsys.readouterr() == ("", said)
 
 
+def test_a_flag_that_is_wrong_is_a_mistake(capsys):
+    with pytest.raises(SystemExit) as ended:
+        commands.parse_flags(["command", "--no_flag_of_ours=1"])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith("error: Unknown command line flag 'no_flag_of_ours'")
+
+
 def test_what_an_interruption_leaves_is_asked_when_it_came(capsys):
     left = []
 

@@ -194,4 +194,4 @@ def define_flags(values: flags.FlagValues) -> None:
 
 if __name__ == "__main__":
     define_flags(flags.FLAGS)
-    app.run(lambda _: run(flags.FLAGS))
+    app.run(lambda _: run(flags.FLAGS), flags_parser=commands.parse_flags)

@@ -132,4 +132,4 @@ def _run():
 if __name__ == "__main__":
     flags.DEFINE_string("model_dir", None, "Folder of a training run.")
     flags.DEFINE_string("output", None, "Path of the checkpoint, without its ending.")
-    app.run(main)
+    app.run(main, flags_parser=commands.parse_flags)

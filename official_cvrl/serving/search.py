@@ -127,4 +127,4 @@ def define_flags(values: flags.FlagValues) -> None:
 
 if __name__ == "__main__":
     define_flags(flags.FLAGS)
-    app.run(lambda _: commands.leave(run(flags.FLAGS)))
+    app.run(lambda _: commands.leave(run(flags.FLAGS)), flags_parser=commands.parse_flags)

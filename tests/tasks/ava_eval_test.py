@@ -54,6 +54,18 @@ def test_what_is_over_the_limit_of_a_key_frame_is_counted(files, tmp_path):
     ]
 
 
+def test_rows_without_scores_are_told(files, tmp_path):
+    (tmp_path / "detections").write_text(_SAID.replace(",0.5", "").replace(",0.9\n", "\n"))
+    notes = ava_eval.evaluate(**files).notes
+    assert any("2 rows have no score; it is taken to be 1" in note for note in notes)
+
+
+def test_files_in_each_others_place_are_refused(files):
+    swapped = files | {"groundtruth": files["detections"], "detections": files["groundtruth"]}
+    with pytest.raises(errors.UserError, match="line 1 .*: the person id is no whole number"):
+        ava_eval.evaluate(**swapped)
+
+
 def test_the_command(files, tmp_path):
     output = tmp_path / "table.json"
     arguments = [f"--{name}={path}" for name, path in files.items()]
