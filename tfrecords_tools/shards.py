@@ -121,10 +121,9 @@ def _within_file(clip: annotations.Clip) -> annotations.Clip:
 
 
 def _around_key_frame(clip: annotations.Clip) -> annotations.Clip:
+    time_us, length_us = clip.key_frame.time_us, video.length_us(clip.path)
     try:
-        end_us = key_frames.end_within(
-            clip.end_us, time_us=clip.key_frame.time_us, length_us=video.length_us(clip.path)
-        )
+        end_us = key_frames.end_within(clip.end_us, time_us=time_us, length_us=length_us)
     except video.VideoError as error:
         raise video.VideoError(
             f"{error}; if an AVA file begins later than the film, say so with --film_start"

@@ -199,10 +199,10 @@ def test_what_cannot_be_used_is_named_and_counted(films, evaluated, tmp_path, ca
         (["--model_dir=RUN", "--output=out", "gone.mp4"], "No such video, folder or list"),
         (["--model_dir=RUN", "--output=.", "film.mp4"], "would replace ./film.mp4, which is given"),
         (
-            ["--model_dir=RUN", "--output=.", "--boxes=film.csv", "b/film.mkv"],
-            "would replace ./film.csv, which is given",
+            ["--model_dir=RUN", "--output=.", "--boxes=table.csv", "b/table.mkv"],
+            "would replace ./table.csv, which is given",
         ),
-        (["--model_dir=RUN", "--output=.", "film.csv"], "replace ./film.csv, which is given"),
+        (["--model_dir=RUN", "--output=.", "table.csv"], "replace ./table.csv, which is given"),
         (["--model_dir=RUN", "--output=b", "b/other.mkv"], "b/other.mp4, which lies beside b/othe"),
         (["--model_dir=RUN", "--output=out", "film.mp4", "b/film.mkv"], "would both be"),
         (["--model_dir=RUN", "--output=film.mp4/x", "film.mp4"], "cannot be made: "),
@@ -214,9 +214,9 @@ def test_what_cannot_be_used_is_named_and_counted(films, evaluated, tmp_path, ca
 def test_bad_arguments(films, evaluated, tmp_path, monkeypatch, capsys, arguments, words):
     monkeypatch.chdir(tmp_path)
     os.mkdir("b")
-    for name in ("film.mp4", "b/film.mkv", "b/other.mkv", "b/other.mp4"):
+    for name in ("film.mp4", "b/film.mkv", "b/table.mkv", "b/other.mkv", "b/other.mp4"):
         (tmp_path / name).write_bytes((films / "film.mp4").read_bytes())
-    (tmp_path / "film.csv").write_text("video,second,x1,y1,x2,y2,path\n,,,,,,b/film.mkv\n")
+    (tmp_path / "table.csv").write_text("video,second,x1,y1,x2,y2,path\n,,,,,,b/table.mkv\n")
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     top = set(os.listdir())
     assert _detect(*(one.replace("RUN", str(evaluated / "run")) for one in arguments)) == 2
