@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from absl import flags
 
+from official_cvrl import manifest
 from official_cvrl.data import synthetic
 from official_cvrl.serving import detect
 from tests.tasks import tiny, tiny_detector
-from tfrecords_tools import convert
+from tfrecords_tools import plan, shards, video
+from tfrecords_tools.datasets import boxes_file
 
 _RATE, _NUM_FRAMES, _HEIGHT, _WIDTH = 8, 24, 64, 80
 _ROWS = (
@@ -40,17 +42,26 @@ def _films(tmp_path_factory):
     return folder
 
 
-def _evaluate(folder, films, **how):
+def _evaluate(folder, films, *, clip_seconds=None, **how):
     """Leaves a run on records of the film, and what its evaluation said of their test split."""
-    convert.convert(
-        dataset="boxes",
-        videos=films,
-        annotations=films / "boxes.csv",
-        output=folder / "records",
-        workers=1,
-        quiet=True,
-        **how,
-    )
+    found = boxes_file.read(films / "boxes.csv", videos=films, clip_seconds=clip_seconds)
+    (folder / "records").mkdir()
+    for split, part in found.splits.items():
+        planned = plan.plan_split(
+            split,
+            part,
+            output=folder / "records",
+            label_names=found.label_names,
+            dataset_name="boxes",
+            settings=video.Settings(**how),
+            num_shards=1,
+            choices=found.settings,
+        )
+        (spec,) = planned.specs
+        assert shards.write_shard(spec).num_examples == len(part.clips)
+        entry = {"settings": dict(planned.settings)}
+        manifest.write_split(folder / "records", split=split, entry=entry)
+    manifest.write_labels(folder / "records", found.label_names)
     source = tiny_detector.make_feed(folder / "records", tiny.one_device())
     task = tiny_detector.make_task(source, predictions=str(folder / "said.csv"))
     kernel = task.action_head.output_layer.kernel
