@@ -56,8 +56,8 @@ class Detector:
         if info.action_head is None or info.key_frames is None:
             raise errors.UserError(
                 f"{model_dir} trained no detector (python train.py --gin_file=detect.gin); it did "
-                "if an earlier version of this package made it: run its --mode=train once more, "
-                "which only describes a finished run anew."
+                "if an earlier version of this package made it: give its command once more, with "
+                f"--mode=train --data_dir={info.data_dir}, which describes a finished run anew."
             )
         backbone, self.checkpoint = run_info.load_backbone(model_dir, info)
         head = run_info.load_action_head(

@@ -148,7 +148,9 @@ def corners(cells: Sequence[str]) -> _Corners:
     ]
     xmin, ymin, xmax, ymax = (float(np.float32(value)) for value in numbers)
     if not all(0 <= edge <= 1 for edge in (xmin, ymin, xmax, ymax)):
-        raise ValueError("the box is outside the frame")
+        raise ValueError(
+            "the box is outside the frame (corners are shares of width and height, not pixels)"
+        )
     if not (xmin < xmax and ymin < ymax):
         raise ValueError("the box has no area")
     return ymin, xmin, ymax, xmax

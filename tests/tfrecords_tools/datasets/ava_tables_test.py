@@ -46,11 +46,14 @@ def test_rows_of_one_box_are_one_person(write):
     assert table.persons["-film", 904.0] == ()
 
 
+_OUTSIDE = "the box is outside the frame (corners are shares of width and height, not pixels)"
+
+
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        ("f,0902,0.1,0.2,1.1,0.4,12,0", "the box is outside the frame"),
-        ("f,0902,-0.1,0.2,0.3,0.4,12,0", "the box is outside the frame"),
+        ("f,0902,0.1,0.2,1.1,0.4,12,0", _OUTSIDE),
+        ("f,0902,-0.1,0.2,0.3,0.4,12,0", _OUTSIDE),
         ("f,0902,0.3,0.2,0.3,0.4,12,0", "the box has no area"),
         ("f,0902,0.1,0.4,0.3,0.2,12,0", "the box has no area"),
         ("f,0902,0.1,0.2,0.3,0.20000000001,12,0", "the box has no area"),

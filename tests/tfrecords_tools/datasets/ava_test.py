@@ -102,9 +102,8 @@ def test_detected_boxes_stand_beside_the_ground_truth(lists, videos, tmp_path):
         for name, split in found.splits.items()
     }
     assert ("x", "2 detected boxes, but the film is not in train or val") in told["train"]
-    assert told["val"] == [
-        ("c", "boxes.csv row 4 (c,1798,0.0,0.0,2.0,0.5,,0.75): the box is outside the frame")
-    ]
+    outside = "the box is outside the frame (corners are shares of width and height, not pixels)"
+    assert told["val"] == [("c", f"boxes.csv row 4 (c,1798,0.0,0.0,2.0,0.5,,0.75): {outside}")]
 
 
 def test_a_detection_like_a_ground_truth_box_of_no_person(lists, videos, tmp_path):
