@@ -30,8 +30,7 @@ def confine(
     for name in found.splits:
         if not is_split_name(name):
             raise errors.UserError(f"split {name!r} cannot be part of a file name.")
-    root = _plain(videos)
-    splits = {name: _confine_split(split, root) for name, split in found.splits.items()}
+    splits = {name: _confine_split(split, videos) for name, split in found.splits.items()}
     return dataclasses.replace(found, splits=splits)
 
 
@@ -40,12 +39,18 @@ def is_split_name(name: str) -> bool:
     return bool(name) and not set("/\\\0") & set(name) and not name.startswith(".")
 
 
+def is_within(path: str | os.PathLike[str], folder: str | os.PathLike[str]) -> bool:
+    """Tells whether a path is a folder or leads to something inside; links count for nothing."""
+    path, folder = _plain(path), _plain(folder)
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
 def _confine_split(split, root):
-    inside = tuple(clip for clip in split.clips if _is_within(_plain(clip.path), root))
+    inside = tuple(clip for clip in split.clips if is_within(clip.path, root))
     refused = tuple(
         annotations.Refused(clip.data_path, _OUTSIDE)
         for clip in split.clips
-        if not _is_within(_plain(clip.path), root)
+        if not is_within(clip.path, root)
     )
     return annotations.Split(inside, (*split.refused, *refused)) if refused else split
 
@@ -56,7 +61,3 @@ def _plain(path):
     if not scheme:
         return os.path.abspath(path)
     return f"{scheme}:{posixpath.normpath(os.fspath(path)[len(scheme) + 1 :])}"
-
-
-def _is_within(path, folder):
-    return path == folder or path.startswith(folder.rstrip("/") + "/")

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from official_cvrl import commands, errors, filesystems, manifest
 from tfrecords_tools import (
     beam_engine,
+    confinement,
     conversion,
     engines,
     plan,
@@ -225,11 +226,10 @@ def _check_numbers(settings: video.Settings, *, num_shards: int | None) -> None:
 
 
 def _refuse_output_among(videos, output) -> None:
-    inside, outside = (
-        path if filesystems.scheme(path) else os.path.realpath(path)
-        for path in map(os.fspath, (output, videos))
-    )
-    if f"{inside.rstrip('/')}/".startswith(f"{outside.rstrip('/')}/"):
+    true = [
+        path if filesystems.scheme(path) else os.path.realpath(path) for path in (output, videos)
+    ]
+    if confinement.is_within(*true):
         raise errors.UserError(
             f"--output={output} lies in --videos={videos}: the shards would be taken for "
             "videos the next time. Choose a folder outside."

@@ -12,7 +12,7 @@ import tensorflow as tf
 from official_cvrl import errors, manifest, records
 from official_cvrl.data import augment, decode, faults, order, sampling, seeds, spatial
 
-# Everything here is graph code as it stands; rewriting it took six seconds of every start.
+# Everything here is graph code as it stands; rewriting it took four seconds of every start.
 _without_autograph = tf.autograph.experimental.do_not_convert
 _ONE_HOST = tf.distribute.InputContext()
 # Of whole videos, not decoded: 4 GB of Kinetics at a shorter side of 320.

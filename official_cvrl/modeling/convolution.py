@@ -180,16 +180,24 @@ def _over_rows(rows, kernel, stride):
 
 
 def _rows_kernel_gradient(rows, upstream, length, stride):
-    padding = _same_padding(dimension(rows, 1), length, stride)
-    padded = tf.pad(rows, [[0, 0], padding, [0, 0], [0, 0]])
-    steps = dimension(upstream, 1)
-    seen = [padded[:, at : at + (steps - 1) * stride + 1 : stride] for at in range(length)]
-    products = [tf.matmul(_matrix(x), _matrix(upstream), transpose_a=True) for x in seen]
+    num_frames, steps = dimension(rows, 1), dimension(upstream, 1)
+    before = _same_padding(num_frames, length, stride)[0]
+    products = []
+    for at in range(length):
+        # The outputs for which this frame of the kernel lies on the clip, and where it lies.
+        first = _within(strided_length(before - at, stride), steps)
+        last = _within(strided_length(num_frames + before - at, stride), steps)
+        start = first * stride + at - before
+        seen = rows[:, start : start + (last - first) * stride : stride]
+        pair = (tf.reshape(x, [-1, x.shape[-1]]) for x in (seen, upstream[:, first:last]))
+        products.append(tf.matmul(*pair, transpose_a=True))
     return tf.expand_dims(tf.stack(products), 1)
 
 
-def _matrix(rows):
-    return tf.reshape(rows, [-1, rows.shape[-1]])
+def _within(value, most):
+    if isinstance(value, int) and isinstance(most, int):
+        return min(max(value, 0), most)
+    return tf.clip_by_value(value, 0, most)
 
 
 def _same_padding(length, kernel_size, stride):

@@ -13,6 +13,7 @@ from official_cvrl.tasks import detector
 from tfrecords_tools import annotations, video
 
 _SHOWN = 20  # Lines of a note.
+_SETTING = "--output=DIR"
 
 
 def run(given: flags.FlagValues, paths: Sequence[str] = ()) -> int:
@@ -35,10 +36,10 @@ def _detect(given, paths):
     films, failed = found.videos, len(found.faults)
     for fault in found.faults:
         _say_none(fault.path, fault.reason)
+    model = detector.Detector(given.model_dir)
     targets = _targets(films, given.output)
     _refuse_replacing(targets, (*films, *given.videos, *paths, given.boxes), given.output)
     key_seconds = _key_seconds(films, given.boxes)
-    model = detector.Detector(given.model_dir)
     cut = _cut(model.data_dir)
     done = 0
     for path in films:
@@ -83,8 +84,8 @@ def _targets(films, output) -> Mapping[str, str]:
     except OSError as error:
         raise errors.UserError(f"--output={output} cannot be made: {error.strerror}.") from error
     for target in targets.values():
-        outputs.refuse_unwritable(f"{target}.csv")
-        outputs.refuse_unwritable(f"{target}.mp4")
+        for ending in ("csv", "mp4"):
+            outputs.refuse_unwritable(f"{target}.{ending}", setting=_SETTING)
     return targets
 
 
@@ -157,7 +158,7 @@ def _write(path, found, model, target, given):
     captions = film.captions(
         found.seen, model.label_names, min_score=given.min_score, most=given.labels_drawn
     )
-    with outputs.whole_file(f"{target}.mp4") as file:
+    with outputs.whole_file(f"{target}.mp4", setting=_SETTING) as file:
         num_frames = annotated.write(path, file, captions)
         file.flush()  # If the disk is full, before there is the other file.
         _write_table(f"{target}.csv", os.path.basename(target), found.seen, model)

@@ -33,13 +33,15 @@ def _bucket():
         subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as storage,
         pytest.MonkeyPatch.context() as environment,
     ):
-        endpoint = storage.stdout.readline().strip()
-        for name, value in {**access, "S3_ENDPOINT": endpoint}.items():
-            environment.setenv(name, value)
-        client = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1")
-        client.create_bucket(Bucket="bucket")
-        yield "s3://bucket"
-        storage.kill()
+        try:
+            endpoint = storage.stdout.readline().strip()
+            for name, value in {**access, "S3_ENDPOINT": endpoint}.items():
+                environment.setenv(name, value)
+            client = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1")
+            client.create_bucket(Bucket="bucket")
+            yield "s3://bucket"
+        finally:
+            storage.kill()
 
 
 @pytest.fixture(scope="module", name="converted")

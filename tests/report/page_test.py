@@ -1,10 +1,8 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """The whole page: opened by a parser and by a browser, hostile names, bad input, the command."""
 
-import contextlib
 import os
 import pathlib
-import resource
 import subprocess
 import sys
 
@@ -12,6 +10,7 @@ import pytest
 
 from official_cvrl import errors, manifest
 from official_cvrl.report import page
+from tests import full_disk
 from tests.report import browsers, conftest
 
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -165,22 +164,11 @@ def test_no_run_leaves_the_page_before_as_it_was(tmp_path):
     assert path.read_text() == "before"
 
 
-@contextlib.contextmanager
-def _files_of_at_most(size):
-    """Makes a write past so many bytes fail, as on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 def test_a_page_that_breaks_off_is_not_there(demo, tmp_path):
     path = tmp_path / "report.html"
     path.write_text("before")
     refused = pytest.raises(errors.UserError, match="cannot be written: File too large")
-    with _files_of_at_most(4000), refused:
+    with full_disk.full_after(4000), refused:
         page.write(str(demo / "linear_eval"), str(path), max_train_videos=0)
     assert path.read_text() == "before"
     assert os.listdir(tmp_path) == ["report.html"]

@@ -8,6 +8,7 @@ import pytest
 
 from official_cvrl import errors
 from official_cvrl.serving import journal, rows
+from tests import full_disk
 
 _SETTINGS = {"num_clips": 10}
 
@@ -96,13 +97,13 @@ def test_files_of_another_state_are_forgotten_and_the_last_rows_count(tmp_path):
 
 
 @pytest.mark.parametrize("done", [0, 1])
-def test_what_does_not_fit_on_the_disk_is_not_there_by_half(tmp_path, done, full_disk):
+def test_what_does_not_fit_on_the_disk_is_not_there_by_half(tmp_path, done):
     output, file = tmp_path / "x.npz", tmp_path / "x.npz.journal"
     kept = _open(output)
     for number in range(done):
         kept.append(_rows(str(number), number))
     size = file.stat().st_size
-    with full_disk(size + 50), pytest.raises(errors.UserError) as caught:
+    with full_disk.full_after(size + 50), pytest.raises(errors.UserError) as caught:
         kept.append(_rows("large", 7))
     caught.match(f"{file} cannot be written: .*large.*make room.*goes on")
     assert file.stat().st_size == size
@@ -113,8 +114,11 @@ def test_what_does_not_fit_on_the_disk_is_not_there_by_half(tmp_path, done, full
     kept.close(keep=True)
 
 
-def test_a_disk_that_is_full_from_the_start_keeps_nothing(tmp_path, full_disk):
-    with full_disk(20), pytest.raises(errors.UserError, match="x.npz.journal cannot be written"):
+def test_a_disk_that_is_full_from_the_start_keeps_nothing(tmp_path):
+    with (
+        full_disk.full_after(20),
+        pytest.raises(errors.UserError, match="x.npz.journal cannot be written"),
+    ):
         _open(tmp_path / "x.npz")
     assert list(tmp_path.iterdir()) == []
 

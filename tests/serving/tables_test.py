@@ -10,6 +10,7 @@ from pyarrow import parquet
 
 from official_cvrl import errors
 from official_cvrl.serving import rows, tables
+from tests import full_disk
 
 _SUFFIXES = [".npz", ".parquet", ".tfrecord"]
 
@@ -97,12 +98,12 @@ def test_a_fault_on_the_way_leaves_what_was_there(tmp_path, suffix):
 
 @pytest.mark.parametrize("suffix", _SUFFIXES)
 @pytest.mark.parametrize("num_bytes", [10, 3000, 150_000])
-def test_a_full_disk_leaves_what_was_there(tmp_path, suffix, num_bytes, full_disk, recwarn, capsys):
+def test_a_full_disk_leaves_what_was_there(tmp_path, suffix, num_bytes, recwarn, capsys):
     output = tmp_path / f"x{suffix}"
     output.write_bytes(b"before")
     embeddings = np.random.default_rng(0).random([50, 1000], np.float32)
     large = rows.Rows("a.mp4", np.arange(50), np.arange(50), embeddings)
-    with full_disk(num_bytes), pytest.raises(errors.UserError) as caught:
+    with full_disk.full_after(num_bytes), pytest.raises(errors.UserError) as caught:
         tables.write(str(output), [large])
     caught.match(f"{output}' cannot be written: .*[Ll]arge.* has room")
     assert output.read_bytes() == b"before"
