@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .ONESHELL:
 .SILENT:
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-matrix test-stacks lint bench lock clean environment
+.PHONY: help demo test test-fast test-matrix test-stacks lint bench study lock clean environment
 
 # Where it is set, every process compiles TensorFlow's sources anew, for ten seconds.
 unexport PYTHONDONTWRITEBYTECODE
@@ -39,7 +39,9 @@ help:
 	echo 'make demo    the whole way on embedded data: videos to report page, in demo/'
 	echo 'make test    all tests; PYTEST="-x tests/records_test.py" for some of them'
 	echo 'make lint    ruff check and format'
-	echo 'make bench   the study of docs/results.md on embedded data; about an hour'
+	echo 'make bench   speed and memory, docs/performance.md; an hour, nothing beside it;'
+	echo '             VIDEOS=DIR for input of full size, TORCH_PYTHON=PATH for PyTorch beside it'
+	echo 'make study   ablations on embedded data, docs/results.md; some hours, goes on where it stopped'
 	echo 'make lock    requirements-lock.txt anew, out of requirements.txt, -beam.txt and -dev.txt'
 	echo 'make clean   removes .venv, .venv-*, caches and demo/; runs/ stays'
 	echo
@@ -74,7 +76,11 @@ lint: environment
 	$(BIN)/ruff format --check .
 
 bench: environment
-	$(RUN) -m benchmarks.embedded_data --output=runs/benchmarks/embedded_data
+	$(RUN) -m benchmarks.everything --output=runs/benchmarks --videos='$(VIDEOS)' \
+	    --torch_python='$(TORCH_PYTHON)'
+
+study: environment
+	$(RUN) -m benchmarks.small_study --output=runs/study
 
 lock: environment
 	$(BIN)/pip install -qq uv

@@ -13,7 +13,6 @@ import dataclasses
 import json
 import os
 import pathlib
-import platform
 import subprocess
 import sys
 import time
@@ -22,7 +21,7 @@ from collections.abc import Mapping
 
 from absl import app, flags
 
-from benchmarks import studies
+from benchmarks import outcome, studies
 
 _OUTPUT = flags.DEFINE_string("output", None, "Folder for memory.json and memory.md.")
 _CASE = flags.DEFINE_string("case", None, "JSON of one case, to measure in this process.")
@@ -104,18 +103,12 @@ def main(unused_argv):
         return
     if not _OUTPUT.value:
         raise app.UsageError("--output=DIR is where the results go.")
-    folder = pathlib.Path(_OUTPUT.value)
-    folder.mkdir(parents=True, exist_ok=True)
     results = []
     for case in _CASES:
-        results.append(dataclasses.asdict(case) | _in_own_process(case))
+        results.append(_in_own_process(case))
         print(f"{case.model}, {case.way}, {case.videos} videos: {results[-1]}", flush=True)
-        (folder / "memory.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-    machine = f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} CPUs ({platform.machine()})"
-    title = f"`python -m benchmarks.memory --output=DIR`, {machine}:"
-    text = "\n".join([title, "", *_table(results)])
-    (folder / "memory.md").write_text(text + "\n", encoding="utf-8")
-    print(text)
+    raw = [dataclasses.asdict(case) | found for case, found in zip(_CASES, results, strict=True)]
+    outcome.write(_OUTPUT.value, "memory", tables=[_table(results)], goals=[], raw={"cases": raw})
 
 
 def _in_own_process(case) -> Mapping[str, float]:
@@ -190,12 +183,11 @@ def _status(name):
 
 
 def _table(results):
-    cases = [Case(**{f.name: row[f.name] for f in dataclasses.fields(Case)}) for row in results]
-    lines = ["| model, clips | step | videos | MB | s |", "|---|---|---|---|---|"]
-    for case, row in zip(cases, results, strict=True):
-        shown = f"{row['megabytes']:,.0f} | {row['seconds']:.2f}"
-        lines.append(f"| {case.model} | {case.way} | {case.videos} | {shown} |")
-    return lines
+    rows = [
+        [case.model, case.way, case.videos, f"{found['megabytes']:,.0f}", f"{found['seconds']:.2f}"]
+        for case, found in zip(_CASES, results, strict=True)
+    ]
+    return outcome.table(["model, clips", "step", "videos", "MB", "s"], rows)
 
 
 if __name__ == "__main__":

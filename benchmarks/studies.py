@@ -2,6 +2,7 @@
 """Runs train.py for each row of a study and seed, and draws the table of what came out."""
 
 import dataclasses
+import itertools
 import json
 import os
 import pathlib
@@ -25,11 +26,13 @@ class Row:
         name: as the table has it.
         pretrained: whether pretrain.gin comes first; False evaluates random weights.
         params: bindings for pretraining and evaluation alike.
+        pretrain_params: bindings for pre-training alone.
     """
 
     name: str
     pretrained: bool = True
     params: Sequence[str] = ()
+    pretrain_params: Sequence[str] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,9 +57,10 @@ class Study:
             f"| backbone | {' | '.join(_MEASURES.values())} |",
             f"|---|{'---|' * len(_MEASURES)}",
         ]
+        results = self._results(rows)
         for row in rows:
-            results = [self._run(row, seed) for seed in range(self.num_seeds)]
-            shown = (_mean_and_spread([r.get(name) for r in results]) for name in _MEASURES)
+            of_seeds = [results[row.name, seed] for seed in range(self.num_seeds)]
+            shown = (_mean_and_spread([r.get(name) for r in of_seeds]) for name in _MEASURES)
             lines.append(f"| {row.name} | {' | '.join(shown)} |")
         command = f"python -m {_module()} {shlex.join(sys.argv[1:])}"
         machine = f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} CPUs ({_processor()})"
@@ -64,13 +68,29 @@ class Study:
         pathlib.Path(self.output, "results.md").write_text(text + "\n")
         return text
 
+    def _results(self, rows):
+        """Seed after seed, so that what is there when it is stopped is every row's."""
+        cells, start = list(itertools.product(range(self.num_seeds), rows)), time.monotonic()
+        results = {}
+        for done, (seed, row) in enumerate(cells, start=1):
+            found = results[row.name, seed] = self._run(row, seed)
+            measures = ", ".join(
+                f"{_MEASURES[k]} {v:.1%}" for k, v in found.items() if k in _MEASURES
+            )
+            left = (time.monotonic() - start) / done * (len(cells) - done)
+            told = f"{done}/{len(cells)} {row.name}, seed {seed}: {measures}"
+            print(f"{told}; {left / 60:.0f} min left", flush=True)
+        return results
+
     def _run(self, row, seed) -> Mapping[str, float]:
         stem = os.path.join(self.output, f"{row.name.replace(' ', '_')}_{seed}")
         common = [f"SEED = {seed}", *row.params]
         start = ""
         if row.pretrained:
             start = os.path.abspath(f"{stem}_pretrain")
-            self._train("pretrain.gin", start, [*common, *self.pretrain_params])
+            self._train(
+                "pretrain.gin", start, [*common, *row.pretrain_params, *self.pretrain_params]
+            )
         linear = f"{stem}_linear"
         self._train("linear_eval.gin", linear, [*common, f"run.pretrained = {start!r}"])
         with open(os.path.join(linear, "results.json"), encoding="utf-8") as file:
