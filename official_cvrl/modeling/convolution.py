@@ -146,12 +146,24 @@ class Convolution(tf.keras.layers.Layer):
     def _every_nth_pixel(self, frames):
         # Slicing first: a strided 1×1 convolution would read what it then passes over.
         stride = self.spatial_stride
-        return frames if stride == 1 else frames[:, ::stride, ::stride]
+        return frames if stride == 1 else _every_nth_pixel(frames, stride)
 
     def _every_nth_frame(self, frames, num_frames):
         if self.temporal_stride == 1:
             return frames
         return as_frames(as_clips(frames, num_frames)[:, :: self.temporal_stride])
+
+
+def _every_nth_pixel(frames, stride):
+    height, width, channels = frames.shape[1:]
+    if height is None or width is None or height % stride or width % stride:
+        return frames[:, ::stride, ::stride]
+    # Cells of stride × stride pixels, each with its first in front. On CPUs a strided slice takes
+    # twenty times as long as tf.slice, and its gradient as the padding that is tf.slice's.
+    rows, columns = height // stride, width // stride
+    cells = tf.reshape(frames, [-1, rows, stride, columns, stride * channels])
+    first = tf.slice(cells, [0] * 5, [-1, -1, 1, -1, channels])
+    return tf.reshape(first, [-1, rows, columns, channels])
 
 
 def _over_rows(rows, kernel, stride):
