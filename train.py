@@ -24,6 +24,9 @@ _MODEL_DIR = flags.DEFINE_string(
 _DATA_DIR = flags.DEFINE_string(
     "data_dir", "", "Folder of shards made by tfrecords_tools.convert. Default: embedded data."
 )
+_PROFILE = flags.DEFINE_bool(
+    "profile", False, "Write a TensorBoard profile of a few steps into the run's folder."
+)
 
 # What leaves the run's numbers what they are; see `gin_utils.save_operative_config`.
 _MAY_CHANGE_IN_A_RUN = (
@@ -32,6 +35,7 @@ _MAY_CHANGE_IN_A_RUN = (
     "experiment.run.mode",
     "experiment.run.model_dir",
     "experiment.run.data_dir",
+    "experiment.run.profile",
     "resnet_3d.ResNet3D.recompute",
     "runtime.Runtime.strategy",
     "runtime.Runtime.tpu",
@@ -77,6 +81,7 @@ def _run(leftover):
         mode=_MODE.value,
         model_dir=model_dir,
         data_dir=_DATA_DIR.value,
+        profile=_PROFILE.value,
         on_built=gin_utils.check_all_used,
         save_config=functools.partial(
             gin_utils.save_operative_config, may_change=_MAY_CHANGE_IN_A_RUN

@@ -30,6 +30,7 @@ def run(
     data_service: str = "",
     pretrained: str = "",
     seed: int = 0,
+    profile: bool = False,
     on_built: Callable[[], None] = lambda: None,
     save_config: Callable[..., Any] = lambda model_dir, *, begun: None,
 ) -> Mapping[str, float]:
@@ -56,6 +57,7 @@ def run(
             the name of a run beside this one, or a file of Keras's ResNet50 or ResNet101; "" for
             random weights.
         seed: of initialisation, shuffling and augmentation.
+        profile: whether to write a TensorBoard profile of a few training steps.
         on_built: called once everything is made and before the first step; may refuse to go on.
         save_config: called after that with the run's folder, and whether a checkpoint was found in
             it, unless mode is "eval".
@@ -90,7 +92,9 @@ def run(
         _refuse_other_data(model_dir, source.data_dir)
     with strategy.scope():
         built = task(strategy=strategy, feed=source)
-    outer = trainer.Trainer(task=built, strategy=strategy, model_dir=model_dir, loop=loop)
+    outer = trainer.Trainer(
+        task=built, strategy=strategy, model_dir=model_dir, loop=loop, profile=profile
+    )
     step = outer.restore()
     if step >= loop.train_steps:
         print(f"Finished before, at step {step}, in {model_dir}.", flush=True)

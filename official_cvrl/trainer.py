@@ -1,6 +1,7 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """The outer loop of a run: steps, checkpoints, resume, interruption, summaries, progress."""
 
+import contextlib
 import dataclasses
 import os
 import signal
@@ -13,7 +14,7 @@ import numpy as np
 import orbit
 import tensorflow as tf
 
-from official_cvrl import checkpoints, errors, progress, workers
+from official_cvrl import checkpoints, errors, progress, step_profile, workers
 
 
 class Task(Protocol):
@@ -95,13 +96,23 @@ class Trainer:
         strategy: the strategy in whose scope the task was built.
         model_dir: where checkpoints are read, and, with summaries, written by the chief worker.
         loop: how the run proceeds.
+        profile: whether to write a TensorBoard profile of a few steps.
     """
 
-    def __init__(self, *, task: Task, strategy: tf.distribute.Strategy, model_dir: str, loop: Loop):
+    def __init__(
+        self,
+        *,
+        task: Task,
+        strategy: tf.distribute.Strategy,
+        model_dir: str,
+        loop: Loop,
+        profile: bool = False,
+    ):
         self._task, self._strategy, self._loop = task, strategy, loop
         self._model_dir = model_dir
         self._workers = workers.Workers(strategy)
         folder = self._workers.folder(model_dir)
+        self._profiled_folder = folder if profile else None
         self._step = task.optimizer.iterations
         self._manager = tf.train.CheckpointManager(
             tf.train.Checkpoint(**task.checkpoint_items()), folder, loop.max_to_keep
@@ -171,14 +182,25 @@ class Trainer:
 
     def _run_steps(self, start, meter, bar, stop, evaluate):
         batches = iter(self._task.train_dataset(start_step=start))
-        for step in range(start + 1, self._loop.train_steps + 1):
-            with meter.waiting():
-                batch = next(batches)
-            if step == 1:
-                self._write_preview(batch)
-            with meter.computing():
-                meter.add(step, self._train_step(batch))
-            self._after_step(step, meter, bar, stop, evaluate)
+        with contextlib.closing(self._profile(start)) as profile:
+            for step in range(start + 1, self._loop.train_steps + 1):
+                with profile.step(step):
+                    self._run_step(step, batches, meter)
+                self._after_step(step, meter, bar, stop, evaluate)
+
+    def _run_step(self, step, batches, meter):
+        with meter.waiting():
+            batch = next(batches)
+        if step == 1:
+            self._write_preview(batch)
+        with meter.computing():
+            meter.add(step, self._train_step(batch))
+
+    def _profile(self, start):
+        steps = step_profile.profiled_steps(start, self._loop.train_steps)
+        return step_profile.StepProfile(
+            self._profiled_folder, steps if self._profiled_folder else range(0)
+        )
 
     def _after_step(self, step, meter, bar, stop, evaluate):
         last = step == self._loop.train_steps

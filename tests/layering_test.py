@@ -43,6 +43,7 @@ _ROOMS = [
     "official_cvrl.workers",
     "official_cvrl.cluster",
     "official_cvrl.progress",
+    "official_cvrl.step_profile",
     "official_cvrl.filesystems",
     "official_cvrl.outputs",
     "official_cvrl.commands",

@@ -68,16 +68,23 @@ class TrainerTest(tf.test.TestCase):
     def _folder(self):
         return os.path.join(self.get_temp_dir(), self.id())
 
-    def _trainer(self, task, folder, **loop):
+    def _trainer(self, task, folder, profile=False, **loop):
         loop = {"train_steps": 6, "summary_interval": 1, "checkpoint_interval": 2} | loop
         made = trainer.Trainer(
             task=task,
             strategy=tf.distribute.get_strategy(),
             model_dir=folder,
             loop=trainer.Loop(**loop),
+            profile=profile,
         )
         made.restore()
         return made
+
+    def test_profiles_where_it_is_asked_to(self):
+        for profile in (False, True):
+            folder = self._folder() + str(profile)
+            self._trainer(_Halving(), folder, profile=profile).train(evaluate=False)
+            self.assertEqual(os.path.isdir(os.path.join(folder, "plugins/profile")), profile)
 
     def test_trains_and_writes_every_point(self):
         task, folder = _Halving(), self._folder()
