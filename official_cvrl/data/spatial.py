@@ -204,5 +204,7 @@ def _evenly(last, count):
 
 
 def _resize(frames, size):
-    # The cast rounds down, as in the published code, whose checkpoints were trained on that.
-    return tf.cast(tf.image.resize(frames, size), tf.uint8)
+    # To float32 first: TensorFlow's kernel for it is twice as fast as the one for uint8, and gives
+    # the same. The cast back rounds down, as in the published code, whose checkpoints were trained
+    # on that.
+    return tf.cast(tf.image.resize(tf.cast(frames, tf.float32), size), tf.uint8)
