@@ -27,10 +27,12 @@ class Description:
     Attributes:
         name: of the model and its version, the same whichever way it is asked.
         inputs: by signature and input, the shape; None where any size will do.
+        checksum: of graph and weights, wherever they lie; "" where they cannot be looked at.
     """
 
     name: str
     inputs: Mapping[str, Mapping[str, Sequence[int | None]]]
+    checksum: str = ""
 
 
 class Client(abc.ABC):

@@ -122,7 +122,7 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_integer(
         "temporal_stride",
         options.temporal_stride,
-        "Frames from one of a clip to the next; 0: as the SavedModel says.",
+        "Frames from one of a clip to the next; 0: as the model says.",
         lower_bound=0,
         flag_values=values,
     )

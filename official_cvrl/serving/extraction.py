@@ -31,7 +31,7 @@ class Options:
         num_clips: clips spread evenly over each video, whose mean is its row.
         window: length of a window, for a row each instead; see `windows.dense`.
         hop: from one window to the next.
-        temporal_stride: from one frame of a clip to the next; 0 for what the SavedModel says.
+        temporal_stride: from one frame of a clip to the next; 0 for what the model says.
         patience: seconds to ask again while there is no answer.
         asking: how the model is asked.
 
@@ -154,8 +154,10 @@ def _running(model, options, patient):
             f"{served.name} does not even embed a sample clip: {error}. It may be another kind of "
             "model, or broken; export it anew."
         ) from error
-    cut, settings = _cut(model, options, shape[1])
-    known_by = {"settings": {"model": served.name} | settings, "sample": sample}
+    stride = options.temporal_stride or _stride(model, asked)
+    cut, settings = _cut(options, num_frames=shape[1], temporal_stride=stride)
+    model_name = served.checksum or served.name
+    known_by = {"settings": {"model": model_name} | settings, "sample": sample}
     return embedder.Embedder(asked, cut=cut), known_by
 
 
@@ -173,9 +175,8 @@ def _described(model, options, patient):
     return served
 
 
-def _cut(model, options, num_frames):
+def _cut(options, **clip):
     """What chooses a video's clips, and its settings."""
-    clip = {"num_frames": num_frames, "temporal_stride": _stride(model, options)}
     if options.is_dense:
         chosen = {"window": options.window, "hop": options.hop}
         cut = functools.partial(windows.dense, **clip, **chosen)
@@ -186,14 +187,15 @@ def _cut(model, options, num_frames):
     return cut, clip | chosen
 
 
-def _stride(model, options):
-    if options.temporal_stride:
-        return options.temporal_stride
+def _stride(model, asked):
     if isinstance(model, local.Local):
         return model.clip.temporal_stride
+    if stride := asked.temporal_stride():
+        return stride
     raise errors.UserError(
-        "A server does not say how far apart its model wants frames; give --temporal_stride=N, "
-        "which assets.extra/clip.json in the SavedModel has."
+        "The server's model does not say how far apart it wants frames: an earlier version of this "
+        "package exported it. Export it anew, or give --temporal_stride=N, which "
+        "assets.extra/clip.json in the SavedModel has."
     )
 
 

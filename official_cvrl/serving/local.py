@@ -44,8 +44,8 @@ class Local(client.Client):
         del timeout
         functions = self._model.signatures.items()
         inputs = {signature: _shapes(function) for signature, function in functions}
-        name = f"{os.path.abspath(self._folder)}, sha256 {_checksum(self._folder)[:16]}"
-        return client.Description(name, inputs)
+        checksum = f"sha256 {_checksum(self._folder)[:16]}"
+        return client.Description(os.path.abspath(self._folder), inputs, checksum)
 
     def predict(
         self, signature: str, name: str, values: np.ndarray, *, output: str, timeout: float

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from official_cvrl.serving import client, patience
 
-OUTPUT = "embedding"
+OUTPUT, _STRIDE = "embedding", "temporal_stride"
 # Frames go as the JPEGs that they were read as, a thirtieth of the bytes of their pixels. Both
 # signatures decode alike, so that the numbers are the same.
 ENCODED, RAW = "encoded_frames", "serving_default"
@@ -96,6 +96,21 @@ class Questions:
         """
         return self.patient.ask(functools.partial(self._predict, self._sample))[0]
 
+    def temporal_stride(self) -> int | None:
+        """Returns how many frames apart the model wants those of a clip; None if it does not say.
+
+        Raises:
+            client.Gone: it is not served any more.
+            patience.GaveUp: there was no answer for as long as `patient` is.
+        """
+        ask = functools.partial(self._predict, self._sample, output=_STRIDE)
+        try:
+            return int(self.patient.ask(ask)[0])
+        except client.Gone:
+            raise
+        except client.Refused:
+            return None
+
     def is_answered(self) -> bool:
         """Tells whether the sample is answered, asking once: if not, no other clip will be.
 
@@ -112,10 +127,10 @@ class Questions:
             return False
         return True
 
-    def _predict(self, values):
+    def _predict(self, values, *, output=OUTPUT):
         signature = self.asking.signature
         return self._model.predict(
-            signature, _INPUTS[signature], values, output=OUTPUT, timeout=self.asking.timeout
+            signature, _INPUTS[signature], values, output=output, timeout=self.asking.timeout
         )
 
 

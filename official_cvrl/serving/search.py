@@ -118,7 +118,7 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_integer(
         "temporal_stride",
         0,
-        "As of serving.extract; a server needs it.",
+        "Frames from one of a clip to the next; 0: as the model says.",
         lower_bound=0,
         flag_values=values,
     )

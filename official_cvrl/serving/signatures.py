@@ -27,9 +27,11 @@ class Signatures(tf.Module):
     `multi_view`: `examples` as before; the mean over 10 clips × 3 crops, as in testing.
 
     Each gives `embedding` float32 [batch, dim] and `embedding_normalized`, the same over its ℓ2
-    norm. With a classifier also `logits` and `probabilities`, float32 [batch, num_classes], and
-    `top_labels`, string [batch, min(5, num_classes)], the most probable class first. The mean over
-    views is that of embeddings, of logits and of probabilities, each by itself.
+    norm, and `temporal_stride` int32 [batch]: how many frames apart a clip's frames are to be, in
+    every row the same, as a server tells nobody what lies beside the model. With a classifier also
+    `logits` and `probabilities`, float32 [batch, num_classes], and `top_labels`, string
+    [batch, min(5, num_classes)], the most probable class first. The mean over views is that of
+    embeddings, of logits and of probabilities, each by itself.
 
     Rows do not depend on each other, so a server may batch requests.
 
@@ -102,6 +104,7 @@ class Signatures(tf.Module):
             name: tf.TensorSpec([None, width], tf.float32) for name, width in self._widths.items()
         }
         outputs["embedding_normalized"] = outputs["embedding"]
+        outputs["temporal_stride"] = tf.TensorSpec([None], tf.int32)
         if self._labels is not None:
             outputs["top_labels"] = tf.TensorSpec([None, self._num_top], tf.string)
         return {
@@ -196,6 +199,8 @@ class Signatures(tf.Module):
     def _finished(self, outputs):
         finished = dict(outputs)
         finished["embedding_normalized"] = tf.math.l2_normalize(outputs["embedding"], axis=-1)
+        batch = tf.shape(outputs["embedding"])[:1]
+        finished["temporal_stride"] = tf.fill(batch, self._clip.temporal_stride)
         if self._labels is not None:
             top = tf.math.top_k(outputs["probabilities"], k=self._num_top)
             finished["top_labels"] = self._labels.lookup(tf.cast(top.indices, tf.int64))

@@ -95,6 +95,7 @@ def test_what_tensorflows_tool_says(version, monkeypatch, capsys):
         ("embedding_normalized", "DT_FLOAT", "(-1, 32)"),
         ("logits", "DT_FLOAT", "(-1, 3)"),
         ("probabilities", "DT_FLOAT", "(-1, 3)"),
+        ("temporal_stride", "DT_INT32", "(-1)"),
         ("top_labels", "DT_STRING", "(-1, 3)"),
     ]
 
@@ -158,6 +159,7 @@ def test_what_is_declared(session):
         "embedding_normalized": embedding,
         "logits": classes,
         "probabilities": classes,
+        "temporal_stride": [-1],
         "top_labels": classes,
     }
 

@@ -121,6 +121,33 @@ def test_each_window_has_a_row(served, folder, tmp_path):
     np.testing.assert_allclose(table.embeddings, expected, atol=1e-6)
 
 
+class _Striding(_Counting):
+    """Says of itself how far apart it wants frames, as a server's model does."""
+
+    def predict(self, signature, name, values, *, output, timeout):
+        if output == "temporal_stride":
+            return np.full([len(values)], 3)
+        return super().predict(signature, name, values, output=output, timeout=timeout)
+
+
+class _SayingNothing(_Counting):
+    def predict(self, signature, name, values, *, output, timeout):
+        if output == "temporal_stride":
+            raise client.Refused("output tensor alias not found")
+        return super().predict(signature, name, values, output=output, timeout=timeout)
+
+
+def test_a_servers_model_says_how_far_apart_it_wants_frames(served, folder, tmp_path):
+    path, output = str(folder / "0.mp4"), str(tmp_path / "x.npz")
+    options = extraction.Options(num_clips=1)
+    extraction.extract(_Striding(local.Local(served)), [path], output, options=options)
+    (row,) = tables.read(output).embeddings
+    (expected,) = _expected(path, [range(1, 12, 3)])
+    np.testing.assert_allclose(row, expected, atol=1e-6)
+    with pytest.raises(errors.UserError, match="does not say how far apart.*--temporal_stride=N"):
+        extraction.extract(_SayingNothing(local.Local(served)), [path], output, options=options)
+
+
 def test_a_bad_video_is_one_of_many(served, folder, tmp_path):
     wide, broken = tmp_path / "a_wide_one.mp4", tmp_path / "broken.mp4"
     videos.write_video(wide, direction="left", seed=0, size=32)
@@ -163,7 +190,7 @@ def test_a_run_that_was_ended_goes_on_where_it_was(served, folder, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"x.npz", "whole.npz"}
 
 
-def test_another_version_does_not_go_on_with_it(served, folder, tmp_path):
+def test_the_same_model_under_another_number_goes_on_with_it(served, folder, tmp_path):
     versions = tmp_path / "versions"
     shutil.copytree(served, versions)
     fault = client.Unavailable("silent")
@@ -173,26 +200,27 @@ def test_another_version_does_not_go_on_with_it(served, folder, tmp_path):
     with pytest.raises(errors.TryAgain, match="No answer"):
         extraction.extract(silent, *arguments, options=options)
     shutil.copytree(versions / "1", versions / "2")
-    with pytest.raises(errors.UserError, match=f"{versions}/1.*now.*{versions}/2"):
-        extraction.extract(local.Local(str(versions)), *arguments, options=_options())
+    model = _Counting(local.Local(str(versions)))
+    extraction.extract(model, *arguments, options=options)
+    assert len(model.requests) == 1 + 2  # The sample, and the two videos that were not done.
 
 
 def test_other_weights_in_the_same_place_are_another_model(served, tmp_path):
     folder = tmp_path / "1"
     shutil.copytree(f"{served}/1", folder)
 
-    def name(value):
+    def checksum(value):
         module = tf.Module()
         module.weight = tf.Variable(value)
         tf.saved_model.save(module, str(folder))
-        return local.Local(str(folder)).describe(timeout=1).name
+        described = local.Local(str(folder)).describe(timeout=1)
+        assert described.name == str(folder)
+        return described.checksum
 
-    first, second = name(1.0), name(2.0)
-    assert first.split(", sha256")[0] == second.split(", sha256")[0] == str(folder)
+    first, second = checksum(1.0), checksum(2.0)
     assert first != second
     shutil.copytree(folder, tmp_path / "2")
-    copied = local.Local(str(tmp_path / "2")).describe(timeout=1).name
-    assert copied.split(", sha256")[1] == second.split(", sha256")[1]
+    assert local.Local(str(tmp_path / "2")).describe(timeout=1).checksum == second
 
 
 def test_a_damaged_model_is_named(served, tmp_path):

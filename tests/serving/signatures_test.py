@@ -110,6 +110,7 @@ def test_records_give_what_evaluation_gives(
 
 def test_outputs_belong_together(functions, records_folder):
     outputs = functions["multi_view"](_examples(records_folder))
+    assert outputs["temporal_stride"].numpy().tolist() == [_CLIP.temporal_stride] * len(_SIZES)
     embedding, probabilities = outputs["embedding"].numpy(), outputs["probabilities"].numpy()
     norms = np.linalg.norm(embedding, axis=1, keepdims=True)
     np.testing.assert_allclose(outputs["embedding_normalized"], embedding / norms, atol=1e-6)
@@ -185,7 +186,8 @@ def test_another_backbone_precision_keeps_the_signature(backbone):
     made = [signatures.Signatures(each, clip=_CLIP) for each in (backbone, shorter)]
     clips = np.random.default_rng(0).integers(0, 255, [2, 4, 18, 24, 3], np.uint8)
     exact, rounded = (module.functions["serving_default"](clips) for module in made)
-    assert set(exact) == set(rounded) == {"embedding", "embedding_normalized"}
+    names = {"embedding", "embedding_normalized", "temporal_stride"}
+    assert set(exact) == set(rounded) == names
     assert [module.dtype for module in made] == ["float32", "bfloat16"]
     difference = np.abs(exact["embedding"] - rounded["embedding"]).max()
     assert 1e-5 < difference < 0.05 * np.abs(exact["embedding"]).max()

@@ -30,7 +30,12 @@ class MeanColour(tf.Module):
         )
         embedding = self.clips(decoded)["embedding"]
         normalized = tf.math.l2_normalize(embedding, axis=1)
-        return {"embedding": embedding, "embedding_normalized": normalized}
+        stride = tf.fill(tf.shape(frames)[:1], runs.CLIP.temporal_stride)
+        return {
+            "embedding": embedding,
+            "embedding_normalized": normalized,
+            "temporal_stride": stride,
+        }
 
 
 def write(folder: pathlib.Path, *, version: int = 1) -> str:
