@@ -78,7 +78,7 @@ def openable_path(path: str | os.PathLike[str]) -> epath.Path:
 def refuse_remote(path: str, *, option: str) -> None:
     """Raises UserError, with the option that gave it, where only a local path will do."""
     if scheme(path):
-        raise errors.UserError(f"{option}={path} is read from a local disk; copy it to one.")
+        raise errors.UserError(f"{option}={path} must be on a local disk; copy it to or from one.")
 
 
 def is_fault(error: Exception) -> bool:

@@ -31,7 +31,7 @@ def test_unknown_scheme_is_refused_with_a_way_out():
 
 def test_what_has_to_be_local_is_asked_for_by_its_option():
     filesystems.refuse_remote("runs/x", option="--model_dir")
-    with pytest.raises(errors.UserError, match="^--model_dir=gs://b/x is .* copy it to one"):
+    with pytest.raises(errors.UserError, match="^--model_dir=gs://b/x must .* copy it to or"):
         filesystems.refuse_remote("gs://b/x", option="--model_dir")
 
 

@@ -4,6 +4,7 @@
 import contextlib
 import dataclasses
 import functools
+import os
 import sys
 from collections.abc import Sequence
 
@@ -228,4 +229,5 @@ def _write(output, names, kept, failed):
         raise errors.UserError(
             f"None of {len(names)} videos has an embedding; {first.path}: {first.reason}."
         )
-    tables.write(output, kept.read(names))
+    folder = annotations.printable(os.getcwd())
+    return tables.write(output, kept.read(names), folder=folder)

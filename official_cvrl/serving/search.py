@@ -9,13 +9,13 @@ from collections.abc import Sequence
 import numpy as np
 from absl import app, flags
 
-from official_cvrl import commands, errors, outputs
-from official_cvrl.serving import connect, extraction, nearest, search_page, tables
+from official_cvrl import commands, errors, filesystems, outputs
+from official_cvrl.serving import amounts, connect, extraction, nearest, search_page, tables
 from tfrecords_tools import annotations
 
 
 def search(
-    index: str, query: str, embedding: np.ndarray | None, *, count: int
+    index: str, query: str, embedding: np.ndarray | None, *, count: int, folder: str = ""
 ) -> tuple[Sequence[search_page.Match], str]:
     """Finds the stretches of other videos that lie nearest to a video.
 
@@ -24,6 +24,7 @@ def search(
         query: path of the video. Its own rows are left out.
         embedding: of it, float32 [dim]; None for the mean of its rows.
         count: how many, at most.
+        folder: see `tables.Table.places`.
 
     Returns:
         The nearest first, and in words among what they were found.
@@ -33,12 +34,14 @@ def search(
     """
     table = tables.read(index)
     name = os.path.abspath(annotations.printable(query))
-    is_query = np.array([os.path.abspath(path) == name for path in table.paths])
+    places = table.places(folder)
+    is_query = np.array([os.path.abspath(path) == name for path in places])
     if embedding is None:
         if not is_query.any():
             raise errors.UserError(
                 f"{query!r} has no row in {index}; give --saved_model=DIR or --server=ADDRESS, "
-                "the model that the table was made with."
+                "the model that the table was made with, or, if the videos were moved, "
+                "--folder=DIR, where the table's relative paths start."
             )
         embedding = table.embeddings[is_query].mean(axis=0)
     if embedding.shape != table.embeddings.shape[1:]:
@@ -55,15 +58,16 @@ def search(
     rows, similarities = nearby.find(embedding, count=count + int(is_query.sum()))
     found = [
         search_page.Match(
-            table.paths[row], int(table.start_us[row]), int(table.end_us[row]), float(similarity)
+            places[row], int(table.start_us[row]), int(table.end_us[row]), float(similarity)
         )
         for row, similarity in zip(rows, similarities, strict=True)
         if not is_query[row]
     ]
     how = "a tenth of the index searched" if is_large else "all compared"
     return found[:count], (
-        f"Nearest of {len(table.paths):,} rows of {len(set(table.paths)):,} videos in {index}, "
-        f"{how}; the number is the cosine similarity of embeddings."
+        f"Nearest of {amounts.counted(len(table.paths), 'row')} of "
+        f"{amounts.counted(len(set(table.paths)), 'video')} in {index}, {how}; the number is the "
+        "cosine similarity of embeddings."
     )
 
 
@@ -77,10 +81,14 @@ def run(given: flags.FlagValues) -> int:
 def _search_and_write(given):
     if not (given.index and given.query and given.output):
         raise errors.UserError("give --index=FILE, --query=VIDEO and --output=FILE.html")
+    for option in ("index", "query", "output"):
+        filesystems.refuse_remote(given[option].value, option=f"--{option}")
     if not os.path.exists(given.query):
         raise errors.UserError(f"No such video: {given.query!r}.")
     outputs.refuse_unwritable(given.output)
-    found, caption = search(given.index, given.query, _embedding(given), count=given.count)
+    found, caption = search(
+        given.index, given.query, _embedding(given), count=given.count, folder=given.folder
+    )
     text = search_page.render(given.query, found, caption=caption)
     with outputs.whole_file(given.output) as file:
         file.write(text.encode())
@@ -111,6 +119,7 @@ def define_flags(values: flags.FlagValues) -> None:
         "saved_model": ("", "The model that the table was made with, or"),
         "server": ("", "where TensorFlow Serving has it: grpc://HOST:PORT, http://HOST:PORT."),
         "model_name": ("cvrl", "What the server calls the model."),
+        "folder": ("", "Where relative paths of the table start, if not where extract was run."),
         "output": ("search.html", "The page."),
     }
     for name, (default, text) in texts.items():

@@ -3,7 +3,8 @@
 
 Columns: the video's path, `start_us` and `end_us` in microseconds, the embedding. NumPy's file has
 them as the arrays `paths`, `start_us`, `end_us`, `embeddings`; the others call them `path`,
-`start_us`, `end_us`, `embedding`.
+`start_us`, `end_us`, `embedding`. Beside them is `folder`, where relative paths start: an array
+without dimensions, a key of Parquet's metadata, a feature of each record.
 """
 
 import dataclasses
@@ -19,7 +20,7 @@ import pyarrow as pa
 import tensorflow as tf
 from pyarrow import parquet
 
-from official_cvrl import errors, outputs
+from official_cvrl import errors, filesystems, outputs
 from official_cvrl.serving import rows
 
 _ROWS_A_GROUP = 4096
@@ -35,12 +36,25 @@ class Table:
         start_us: int64 [num_rows].
         end_us: int64 [num_rows].
         embeddings: float32 [num_rows, dim].
+        folder: where relative paths start; "" if it does not tell, as in earlier versions.
     """
 
     paths: Sequence[str]
     start_us: np.ndarray
     end_us: np.ndarray
     embeddings: np.ndarray
+    folder: str = ""
+
+    def places(self, folder: str = "") -> Sequence[str]:
+        """Returns where the video of each row is.
+
+        Args:
+            folder: where relative paths start now; "" for where they did, if that is still there.
+        """
+        start = folder or (self.folder if os.path.isdir(self.folder) else "")
+        if not start or os.path.abspath(start) == os.getcwd():
+            return self.paths
+        return [os.path.join(start, path) for path in self.paths]
 
 
 def refuse_unknown(output: str) -> None:
@@ -49,24 +63,38 @@ def refuse_unknown(output: str) -> None:
     Raises:
         UserError: its ending names no format, or a file of that name cannot be written.
     """
+    filesystems.refuse_remote(output, option="--output")
     outputs.refuse_unwritable(output)
     if os.path.splitext(output)[1] not in _FORMATS:
         raise errors.UserError(f"--output={output} must end in {', '.join(_FORMATS)}.")
 
 
-def write(output: str, videos: Iterable[rows.Rows]) -> None:
+def write(output: str, videos: Iterable[rows.Rows], *, folder: str = "") -> tuple[int, int]:
     """Writes the rows of videos in their order; the file appears whole or not at all.
 
     Args:
         output: its ending names the format.
         videos: at least one; they are taken one after the other.
+        folder: where relative paths start; "" if nobody is to know.
+
+    Returns:
+        How many rows, and of how many numbers.
 
     Raises:
         UserError: the output cannot be written.
     """
     write_to, _ = _FORMATS[os.path.splitext(output)[1]]
+    counts, shape = [], [0]
+
+    def counting():
+        for video in videos:
+            counts.append(len(video.embeddings))
+            shape[:] = video.embeddings.shape[1:]
+            yield video
+
     with outputs.whole_file(output) as file:
-        write_to(file, videos)
+        write_to(file, counting(), folder)
+    return sum(counts), *shape
 
 
 def read(path: str) -> Table:
@@ -87,7 +115,7 @@ def read(path: str) -> Table:
         raise errors.UserError(f"{path!r} is no table of embeddings: {error}.") from error
 
 
-def _write_npz(file: BinaryIO, videos):
+def _write_npz(file: BinaryIO, videos, folder):
     with zipfile.ZipFile(file, "w") as archive:
         paths, starts, ends = [], [], []
         # How many rows there are is known at the end only, so they wait in a file of their own.
@@ -104,6 +132,7 @@ def _write_npz(file: BinaryIO, videos):
             waiting.flush()
             embeddings = np.memmap(waiting, np.float32, "r", shape=shape)
             _write_member(archive, "embeddings", embeddings)
+            _write_member(archive, "folder", np.array(folder))
 
 
 def _write_member(archive, name, values):
@@ -114,10 +143,11 @@ def _write_member(archive, name, values):
 def _read_npz(path):
     with np.load(path, allow_pickle=False) as table:
         columns = ("start_us", "end_us", "embeddings")
-        return Table(table["paths"].tolist(), *(table[name] for name in columns))
+        folder = str(table["folder"]) if "folder" in table else ""
+        return Table(table["paths"].tolist(), *(table[name] for name in columns), folder)
 
 
-def _write_parquet(file: BinaryIO, videos):
+def _write_parquet(file: BinaryIO, videos, folder):
     writer = None
     for batch in _batched(videos):
         dim = batch[0].embeddings.shape[1]
@@ -129,7 +159,8 @@ def _write_parquet(file: BinaryIO, videos):
                 "start_us": np.concatenate([video.start_us for video in batch]),
                 "end_us": np.concatenate([video.end_us for video in batch]),
                 "embedding": embedding,
-            }
+            },
+            metadata={"folder": folder},
         )
         writer = writer or parquet.ParquetWriter(file, table.schema)
         writer.write_table(table)
@@ -157,21 +188,23 @@ def _read_parquet(path):
         table["start_us"].to_numpy(),
         table["end_us"].to_numpy(),
         embedding.flatten().to_numpy().reshape(len(table), -1),
+        (table.schema.metadata or {}).get(b"folder", b"").decode(),
     )
 
 
-def _write_tfrecord(file: BinaryIO, videos):
+def _write_tfrecord(file: BinaryIO, videos, folder):
     try:
         with tf.io.TFRecordWriter(file.name) as writer:
             for video in videos:
                 for row in zip(video.start_us, video.end_us, video.embeddings, strict=True):
-                    writer.write(_example(video.path, *row).SerializeToString())
+                    writer.write(_example(folder, video.path, *row).SerializeToString())
     except tf.errors.OpError as error:  # So TensorFlow says what the disk says to others.
         raise OSError(errno.EIO, error.message) from error
 
 
-def _example(path, start_us, end_us, embedding):
+def _example(folder, path, start_us, end_us, embedding):
     features = {
+        "folder": tf.train.Feature(bytes_list=tf.train.BytesList(value=[folder.encode()])),
         "path": tf.train.Feature(bytes_list=tf.train.BytesList(value=[path.encode()])),
         "start_us": tf.train.Feature(int64_list=tf.train.Int64List(value=[start_us])),
         "end_us": tf.train.Feature(int64_list=tf.train.Int64List(value=[end_us])),
@@ -190,6 +223,7 @@ def _read_tfrecord(path):
         np.array([row["start_us"].int64_list.value[0] for row in found]),
         np.array([row["end_us"].int64_list.value[0] for row in found]),
         np.array([row["embedding"].float_list.value for row in found], np.float32),
+        found[0]["folder"].bytes_list.value[0].decode() if "folder" in found[0] else "",
     )
 
 

@@ -73,7 +73,7 @@ def test_results_and_their_absence(tmp_path):
 
 
 def test_a_remote_run_is_to_be_copied():
-    with pytest.raises(errors.UserError, match="--model_dir=gs://a/b is read from a local disk"):
+    with pytest.raises(errors.UserError, match="--model_dir=gs://a/b must be on a local disk"):
         runs.read("gs://a/b")
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from absl import flags
 
-from official_cvrl.serving import nearest, rows, search, tables
+from official_cvrl.serving import extraction, local, nearest, rows, search, tables
 from tests.e2e import conftest as videos
 from tests.report import browsers
 from tests.serving import stand_in
@@ -56,6 +56,28 @@ def test_what_looks_alike_comes_first_and_not_the_video_itself(
     assert "&lt;img src=x onerror=alert(1)&gt;&amp;amp;$title" in text.replace("<wbr>", "")
     assert text.count("data:image/jpeg") == 2
     assert "no picture: no such file" in text
+
+
+def test_from_another_folder_a_videos_own_row_and_pictures_are_found(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.mp4", "b.mp4"):
+        videos.write_video(tmp_path / name, direction="left", seed=0, size=20)
+    model = stand_in.write(tmp_path / "model")
+    extraction.extract(local.Local(model), ["a.mp4", "b.mp4"], "x.npz")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    given = ("--index=../x.npz", "--query=../a.mp4", "--output=page.html")
+    assert _search(*given) == 0
+    assert capsys.readouterr().out.split("  ")[1] == f"{tmp_path}/b.mp4"
+    assert (tmp_path / "elsewhere" / "page.html").read_text().count("data:image/jpeg") == 2
+    assert _search(*given, "--folder=.") == 2
+    assert "--folder=DIR, where the table's relative paths start" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["index", "query", "output"])
+def test_what_is_elsewhere_is_refused_alike(index, tmp_path, capsys, option):
+    assert _search(*_arguments(index, tmp_path), f"--{option}=s3://b/x.npz") == 2
+    assert f"--{option}=s3://b/x.npz must be on a local disk" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("opener", browsers.openers().values(), ids=browsers.openers())

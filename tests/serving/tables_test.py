@@ -4,6 +4,7 @@
 import gc
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import tensorflow as tf
 from pyarrow import parquet
@@ -24,10 +25,12 @@ def _videos():
 
 
 @pytest.mark.parametrize("suffix", _SUFFIXES)
-def test_what_is_written_is_read(tmp_path, suffix):
+@pytest.mark.parametrize("folder", ["", "/ü/here"])
+def test_what_is_written_is_read(tmp_path, suffix, folder):
     output = str(tmp_path / f"x{suffix}")
-    tables.write(output, _videos())
+    assert tables.write(output, _videos(), folder=folder) == (4, 5)
     table = tables.read(output)
+    assert table.folder == folder
     first, second = _videos()
     assert list(table.paths) == ["a.mp4", "ü/b.mp4", "ü/b.mp4", "ü/b.mp4"]
     np.testing.assert_array_equal(table.start_us, [0, 0, 1_000_000, 2_000_000])
@@ -37,6 +40,29 @@ def test_what_is_written_is_read(tmp_path, suffix):
         table.embeddings, np.concatenate([first.embeddings, second.embeddings])
     )
     assert [path.name for path in tmp_path.iterdir()] == [f"x{suffix}"]
+
+
+def test_a_table_of_an_earlier_version_tells_no_folder(tmp_path):
+    names = ("paths", "start_us", "end_us", "embeddings")
+    np.savez(tmp_path / "x.npz", **{name: np.zeros([1, 1]) for name in names})
+    assert tables.read(str(tmp_path / "x.npz")).folder == ""
+    kept = {"path": ["a.mp4"], "start_us": [0], "end_us": [1], "embedding": [[1.0]]}
+    parquet.write_table(pa.table(kept), tmp_path / "x.parquet")
+    assert tables.read(str(tmp_path / "x.parquet")).folder == ""
+
+
+def test_places_start_where_the_table_says_if_that_is_there(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    nothing = np.zeros([2, 1])
+
+    def places(kept, now=""):
+        table = tables.Table(["a.mp4", "/b.mp4"], nothing, nothing, nothing, folder=kept)
+        return table.places(now)
+
+    (tmp_path / "a").mkdir()
+    assert places("") == places(str(tmp_path)) == places(f"{tmp_path}/gone") == ["a.mp4", "/b.mp4"]
+    assert places(f"{tmp_path}/a") == [f"{tmp_path}/a/a.mp4", "/b.mp4"]
+    assert places(f"{tmp_path}/a", now="moved") == ["moved/a.mp4", "/b.mp4"]
 
 
 def test_others_read_them_too(tmp_path):
