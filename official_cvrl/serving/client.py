@@ -2,8 +2,10 @@
 """What a model can be asked; `local`, `over_grpc` and `over_rest` are the ways to it."""
 
 import abc
+import contextlib
 import dataclasses
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -14,6 +16,25 @@ class Unavailable(Exception):
 
 class Refused(Exception):
     """The request itself was turned down; the message says why."""
+
+
+class OtherProtocol(Refused):
+    """Who answers there does not speak this client's protocol; the message says which will do."""
+
+
+@contextlib.contextmanager
+def telling_other_protocol(signs: re.Pattern[str], hint: str) -> Iterator[None]:
+    """Ends with the hint what would be asked again, if the reason shows another protocol's signs.
+
+    Raises:
+        OtherProtocol: the block was `Unavailable`, and signs are in the message.
+    """
+    try:
+        yield
+    except Unavailable as error:
+        if signs.search(str(error)):
+            raise OtherProtocol(hint) from error
+        raise
 
 
 class Gone(Refused):

@@ -166,6 +166,8 @@ def _described(model, options, patient):
     signature = options.asking.signature
     try:
         served = patient.ask(functools.partial(model.describe, timeout=options.asking.timeout))
+    except client.OtherProtocol as error:
+        raise errors.UserError(str(error)) from error
     except client.Refused as error:
         raise errors.UserError(f"The server has no such model: {error}") from error
     if signature not in served.inputs:

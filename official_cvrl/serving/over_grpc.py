@@ -36,6 +36,8 @@ _NO_FAULT_OF_THE_REQUEST = {
 # A full queue, a quota and memory are exhausted for a while, but a limit on messages for ever. By
 # the words of gRPC in C++, Python and Go, and in Java.
 _TOO_LARGE = re.compile("larger than max|exceeds maximum size")
+# How gRPC tells of a server that answers it in HTTP/1.
+_OTHER_PROTOCOL = re.compile(r"http1\.x server|Failed parsing HTTP/2")
 
 
 class OverGrpc(client.Client):
@@ -48,6 +50,7 @@ class OverGrpc(client.Client):
 
     def __init__(self, address: str, *, model_name: str):
         self._spec = model_pb2.ModelSpec(name=model_name)
+        self._address = address
         self._channel = grpc.insecure_channel(address, options=_OPTIONS)
         self._service = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
 
@@ -56,7 +59,8 @@ class OverGrpc(client.Client):
         request = get_model_metadata_pb2.GetModelMetadataRequest(
             model_spec=self._spec, metadata_field=["signature_def"]
         )
-        answer = _ask(self._service.GetModelMetadata, request, timeout)
+        with client.telling_other_protocol(_OTHER_PROTOCOL, _hint(self._address)):
+            answer = _ask(self._service.GetModelMetadata, request, timeout)
         signatures = get_model_metadata_pb2.SignatureDefMap()
         answer.metadata["signature_def"].Unpack(signatures)
         self._spec.version.value = answer.model_spec.version.value
@@ -86,6 +90,13 @@ def _ask(method, request, timeout):
         return method(request, timeout=timeout)
     except grpc.RpcError as error:
         raise _kind(error)(f"{error.code().name}: {error.details()}") from error
+
+
+def _hint(address):
+    return (
+        f"{address} answers, but not in gRPC's protocol. If it is the port of REST, give "
+        f"--server=http://{address}; that of gRPC is 8500 unless the server was told otherwise."
+    )
 
 
 def _kind(error):

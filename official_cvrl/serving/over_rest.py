@@ -14,6 +14,9 @@ from official_cvrl.serving import client
 
 _CONNECT_SECONDS = 10.0
 _LONGEST_PAGE = 200
+# How urllib3 tells of a server that greets with HTTP/2's first frame, its settings, and of one that
+# does not encrypt where https:// was given.
+_OTHER_PROTOCOL = re.compile(r"BadStatusLine\('\\x00\\x00|WRONG_VERSION_NUMBER")
 _NO_FAULT_OF_THE_REQUEST = {408, 409, 429, 499, 500, 502, 503, 504}
 
 
@@ -27,13 +30,14 @@ class OverRest(client.Client):
     """
 
     def __init__(self, address: str, *, model_name: str, connections: int = 1):
-        self._name = model_name
+        self._name, self._address = model_name, address
         self._url = f"{address.rstrip('/')}/v1/models/{urllib.parse.quote(model_name, safe='')}"
         self._pool = urllib3.PoolManager(maxsize=connections, block=True, retries=False)
 
     def describe(self, *, timeout: float) -> client.Description:
         """See the base class."""
-        answer = self._ask("GET", f"{self._url}/metadata", timeout=timeout)
+        with client.telling_other_protocol(_OTHER_PROTOCOL, _hint(self._address)):
+            answer = self._ask("GET", f"{self._url}/metadata", timeout=timeout)
         with _read_as_tensorflow_serving(self._url):
             version = answer["model_spec"]["version"]
             signatures = answer["metadata"]["signature_def"]["signature_def"]
@@ -77,6 +81,15 @@ class OverRest(client.Client):
             return json.loads(answer.data)
         except ValueError as error:  # Of something before the server, which may step aside.
             raise client.Unavailable(f"no JSON from {url}: {_words(answer.data)}") from error
+
+
+def _hint(address):
+    scheme, place = address.split("/")[0].rstrip(":"), address.split("/")[2]
+    return (
+        f"{place} answers, but not in {scheme}'s protocol. If it is the port of gRPC, give "
+        f"--server=grpc://{place}; that of REST, which --server=http:// is for, is 8501 unless the "
+        "server was told otherwise."
+    )
 
 
 def _kind(status):

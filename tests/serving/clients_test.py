@@ -16,7 +16,8 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import get_model_status_pb2, model_service_pb2_grpc
 
-from official_cvrl.serving import client, connect, patience
+from official_cvrl import errors
+from official_cvrl.serving import client, connect, extraction, patience
 from tests.report import conftest as runs
 from tests.serving import stand_in
 from tests.serving.model_server import process
@@ -78,6 +79,21 @@ def test_signatures_are_described_alike(server):
         "serving_default": {"clips": (None, 4, None, None, 3)},
         "encoded_frames": {"frames": (None, 4)},
     }
+
+
+@pytest.mark.parametrize(("scheme", "other"), [("grpc", "rest"), ("http", "grpc")])
+def test_the_port_of_the_other_protocol_is_no_absent_server(
+    server, tmp_path, capsys, scheme, other
+):
+    address = getattr(server, other)
+    model = connect.connect(server=f"{scheme}://{address.split('//')[1]}", model_name="cvrl")
+    (tmp_path / "x.mp4").touch()
+    with contextlib.closing(model), pytest.raises(errors.UserError) as caught:
+        extraction.extract(model, [str(tmp_path / "x.mp4")], str(tmp_path / "x.npz"))
+    assert caught.value.exit_code == 2
+    assert f"answers, but not in {'gRPC' if scheme == 'grpc' else 'http'}'s" in str(caught.value)
+    assert f"--server={address}" in str(caught.value)
+    assert not capsys.readouterr().err, "it was asked again"
 
 
 def test_warm_up_requests_were_replayed(server):
