@@ -26,7 +26,6 @@ def main(unused_argv):
 def _run():
     if not _MODEL_DIR.value or not _OUTPUT.value:
         raise errors.UserError("give --model_dir=RUN and --output=FILE.html")
-    print(f"Reading {_MODEL_DIR.value} …", flush=True)
     page.write(_MODEL_DIR.value, _OUTPUT.value, max_train_videos=_MAX_TRAIN_VIDEOS.value)
     print(f"Report: {_OUTPUT.value} ({os.path.getsize(_OUTPUT.value) / 1e6:.1f} MB)")
 

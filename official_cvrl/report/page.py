@@ -34,6 +34,7 @@ def write(model_dir: str, output: str, *, max_train_videos: int = 2000) -> None:
     """
     run = runs.read(model_dir)
     outputs.refuse_unwritable(output)
+    print(f"Reading {model_dir} …", flush=True)
     text = document.render(f"{run.name} · CVRL", *_sections(run, max_train_videos))
     with outputs.whole_file(output) as file:
         file.write(text.encode())

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from absl import app, flags
 
 from official_cvrl import ava_files, commands, errors, filesystems, outputs
-from official_cvrl.serving import annotated, film, person_boxes, record_cut, video_files
+from official_cvrl.serving import amounts, annotated, film, person_boxes, record_cut, video_files
 from official_cvrl.tasks import detector
 from tfrecords_tools import annotations, video
 
@@ -27,11 +27,8 @@ def run(given: flags.FlagValues, paths: Sequence[str] = ()) -> int:
 def _detect(given, paths):
     if not (given.model_dir and given.output):
         raise errors.UserError("give --model_dir=RUN, --output=DIR and films")
-    if filesystems.scheme(given.output):
-        raise errors.UserError(
-            f"--output={given.output}: films are written to a local disk; give a folder there, and "
-            "copy what is in it."
-        )
+    for option in ("output", "boxes"):
+        filesystems.refuse_remote(given[option].value, option=f"--{option}")
     found = video_files.find([*given.videos, *paths])
     films, failed = found.videos, len(found.faults)
     for fault in found.faults:
@@ -51,7 +48,11 @@ def _detect(given, paths):
         except video.VideoError as error:
             failed += 1
             _say_none(path, str(error))
-    print(f"Detections: {given.output} ({done} films, {failed} without)")
+    others = f"; {amounts.counted(found.num_others, 'other file')} passed over"
+    print(
+        f"Detections: {given.output} ({amounts.counted(done, 'film')}, {failed:,} without"
+        f"{others if found.num_others else ''})"
+    )
     return 1 if failed else 0
 
 
@@ -82,7 +83,10 @@ def _targets(films, output) -> Mapping[str, str]:
     try:
         os.makedirs(output, exist_ok=True)
     except OSError as error:
-        raise errors.UserError(f"--output={output} cannot be made: {error.strerror}.") from error
+        reason = "it is a file" if os.path.isfile(output) else error.strerror
+        raise errors.UserError(
+            f"--output={output} cannot be made: {reason}. Give another folder."
+        ) from error
     for target in targets.values():
         for ending in ("csv", "mp4"):
             outputs.refuse_unwritable(f"{target}.{ending}", setting=_SETTING)
@@ -120,10 +124,14 @@ def _key_seconds(films, boxes) -> Mapping[str, person_boxes.KeySeconds] | None:
         return None
     read = person_boxes.read(boxes)
     found = read.of(films)
-    _note(read.refused, f"rows of {boxes} are no boxes, left out")
-    _note(found.repeated, f"boxes of {boxes} repeat others, under another name of the film")
-    strangers = [f"{name}, {count} boxes" for name, count in found.others.items()]
-    _note(strangers, f"films of {boxes} are not given, left out")
+    _note(read.refused, "row", f"of {boxes} left out as no box")
+    _note(
+        found.repeated, "row", f"of {boxes} left out: a box again, under another name of the film"
+    )
+    strangers = [
+        f"{name}, {amounts.counted(count, 'box', 'boxes')}" for name, count in found.others.items()
+    ]
+    _note(strangers, "film", f"of {boxes} left out, not being given")
     return found.films
 
 
@@ -141,18 +149,18 @@ def _cut(data_dir) -> record_cut.Cut:
         return record_cut.Cut()
 
 
-def _note(faults: Sequence[str], what: str) -> None:
+def _note(faults: Sequence[str], unit: str, what: str) -> None:
     """Says how many there are, and which."""
     if not faults:
         return
-    print(f"note: {len(faults)} {what}:", file=sys.stderr)
+    print(f"note: {amounts.counted(len(faults), unit)} {what}:", file=sys.stderr)
     more = [f"… and {len(faults) - _SHOWN} more"] if len(faults) > _SHOWN else []
     for line in (*faults[:_SHOWN], *more):
         print(f"  {line}", file=sys.stderr)
 
 
 def _write(path, found, model, target, given):
-    _note(found.refused, f"key seconds of {path} cannot be seen, left out")
+    _note(found.refused, "key second", f"of {path} left out, not to be seen")
     if not found.seen:
         raise video.VideoError("none of its key seconds can be seen")
     captions = film.captions(
@@ -162,7 +170,8 @@ def _write(path, found, model, target, given):
         num_frames = annotated.write(path, file, captions)
         file.flush()  # If the disk is full, before there is the other file.
         _write_table(f"{target}.csv", os.path.basename(target), found.seen, model)
-    print(f"{target}.csv, .mp4: {len(found.seen)} key frames, {num_frames} frames drawn")
+    key_frames = amounts.counted(len(found.seen), "key frame")
+    print(f"{target}.csv, .mp4: {key_frames}, {amounts.counted(num_frames, 'frame')} drawn")
 
 
 def _write_table(output, name, seen, model):

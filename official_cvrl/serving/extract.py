@@ -9,13 +9,19 @@ from collections.abc import Sequence
 from absl import app, flags
 
 from official_cvrl import commands, errors
-from official_cvrl.serving import connect, extraction, journal, questions, windows
+from official_cvrl.serving import amounts, connect, extraction, journal, questions, windows
 
 # Here one request keeps all cores busy; a server may have more of them, and batches requests.
 _AT_ONCE_HERE, _AT_ONCE_THERE = 1, 8
 
 
 def _options(given):
+    for flag in ("window", "hop"):
+        if given[flag].value and given["num_clips"].present:
+            raise errors.UserError(
+                f"--{flag} makes a row of each window, --num_clips one of a whole video; give one "
+                "of them."
+            )
     at_once = given.requests_at_once or (_AT_ONCE_THERE if given.server else _AT_ONCE_HERE)
     return extraction.Options(
         num_clips=given.num_clips,
@@ -61,9 +67,17 @@ def _extract(given, paths):
     for words, faults in (("no embedding", outcome.failed), ("read in part", outcome.partial)):
         for fault in faults:
             print(f"{words}: {fault.path}: {fault.reason}", file=sys.stderr)
-    failed, partial = len(outcome.failed), len(outcome.partial)
-    print(f"Embeddings: {given.output} ({failed} videos without, {partial} read in part)")
-    return 1 if failed else 0
+    print(f"Embeddings: {given.output} ({_in_words(outcome)})")
+    return 1 if outcome.failed else 0
+
+
+def _in_words(outcome):
+    num_rows, dim = outcome.shape
+    size = f"{amounts.counted(num_rows, 'row')} of {amounts.counted(dim, 'number')}"
+    lacking = f"{amounts.counted(len(outcome.failed), 'video')} without"
+    others = f"; {amounts.counted(outcome.num_others, 'other file')} passed over"
+    partial = f"{len(outcome.partial):,} read in part"
+    return f"{size}; {lacking}, {partial}{others if outcome.num_others else ''}"
 
 
 def _interrupted(output):

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from official_cvrl import errors, progress
 from official_cvrl.serving import (
+    amounts,
     client,
     embedder,
     journal,
@@ -60,15 +61,19 @@ class Options:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What the table lacks.
+    """How large the table is, and what it lacks.
 
     Attributes:
         failed: videos without rows, and folders that could not be looked into.
         partial: videos of which a part alone could be read; their rows are of that part.
+        shape: how many rows it has, and of how many numbers.
+        num_others: files in folders that are no videos by their names.
     """
 
     failed: Sequence[rows.Fault]
     partial: Sequence[rows.Fault]
+    shape: tuple[int, int]
+    num_others: int
 
 
 def extract(
@@ -99,7 +104,7 @@ def extract(
             failed = _embed(running, found.videos, kept)
             names = [annotations.printable(path) for path in found.videos]
             partial = kept.faults(names)
-            _write(output, names, kept, failed)
+            shape = _write(output, names, kept, failed)
         except BaseException:
             kept.close(keep=True)
             raise
@@ -115,7 +120,7 @@ def extract(
             f"delete {output}{journal.SUFFIX} to begin anew with the version that it has now."
         ) from error
     kept.close(keep=False)
-    return Outcome([*found.faults, *failed], partial)
+    return Outcome([*found.faults, *failed], partial, shape, found.num_others)
 
 
 def embed(model: client.Client, path: str, *, options: Options | None = None) -> rows.Rows:
@@ -209,7 +214,8 @@ def _say_waiting(options, reason):
 def _embed(running, files, kept):
     states = {annotations.printable(path): video_files.state(path) for path in files}
     if changed := kept.forget_changed(states):
-        print(f"{changed} videos have changed since; they are embedded anew.", file=sys.stderr)
+        videos = amounts.counted(changed, "video")
+        print(f"{videos} changed since; embedded anew.", file=sys.stderr)
     wanted = [path for path in files if annotations.printable(path) not in kept]
     failed, done = [], len(files) - len(wanted)
     bar = progress.Progress(label="extract", unit="videos", total=len(files), done=done)
@@ -229,7 +235,7 @@ def _write(output, names, kept, failed):
     if not any(name in kept for name in names):
         first = failed[0]
         raise errors.UserError(
-            f"None of {len(names)} videos has an embedding; {first.path}: {first.reason}."
+            f"No video of {len(names):,} has an embedding; {first.path}: {first.reason}."
         )
     folder = annotations.printable(os.getcwd())
     return tables.write(output, kept.read(names), folder=folder)

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from official_cvrl import detection_metrics, progress
 from official_cvrl.data import detection, spatial
-from official_cvrl.serving import person_boxes, record_cut
+from official_cvrl.serving import amounts, person_boxes, record_cut
 from official_cvrl.tasks import detector
 from tfrecords_tools import annotations, key_frames, video
 
@@ -94,7 +94,8 @@ def detect(
                 _frames(path, second, model.tested.clip, length_us=length_us, cut=cut)
             )
         except video.VideoError as error:
-            refused.append(f"{path} at {second:g} s, {len(persons)} boxes: {error}")
+            there = amounts.counted(len(persons), "box", "boxes")
+            refused.append(f"{path} at {second:g} s, {there}: {error}")
         else:
             boxes = np.array([one.corners for one in persons], np.float32).reshape([-1, 4])
             scores = model.scores(clip.numpy(), boxes * np.tile(filled.numpy(), 2))

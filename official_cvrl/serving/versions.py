@@ -63,6 +63,8 @@ def new(output: str, *, number: int = 0) -> Iterator[Version]:
     """
     folder = filesystems.openable_path(output)
     remote = bool(filesystems.scheme(os.fspath(folder)))
+    if not remote and os.path.isfile(folder):
+        raise errors.UserError(f"{output!r} is a file. {_OUTPUT}")
     with _writable(repr(output), _OUTPUT):
         folder.mkdir(parents=True, exist_ok=True)
         target = folder / str(_number(folder, number))

@@ -8,7 +8,7 @@ import pathlib
 from collections.abc import Iterator, Sequence
 
 from official_cvrl import errors, filesystems
-from official_cvrl.serving import rows
+from official_cvrl.serving import amounts, rows
 from tfrecords_tools import annotations
 
 
@@ -19,10 +19,12 @@ class Found:
     Attributes:
         videos: paths of files, each once.
         faults: folders that cannot be read, and lines of lists that name no video.
+        num_others: files in folders that are no videos by their names, and were passed over.
     """
 
     videos: Sequence[str]
     faults: Sequence[rows.Fault]
+    num_others: int
 
 
 def find(paths: Sequence[str]) -> Found:
@@ -30,22 +32,26 @@ def find(paths: Sequence[str]) -> Found:
 
     Args:
         paths: video files; folders, in which what is no video by its name is passed over; .csv
-            files with a column `path`: inside the folder of the file, or whole paths. All of them
-            on this machine's disks.
+            files with a column `path`: inside the folder of the file, or whole paths; a line that
+            leads elsewhere is a fault. All of them on this machine's disks.
 
     Raises:
-        UserError: a path leads nowhere, to another file system, or out of the folder of its list;
-            a list has no such column, or there are no videos.
+        UserError: a path leads nowhere, or to another file system; a list has no such column, or
+            there are no videos.
     """
-    faults = []
-    videos = list(dict.fromkeys(file for path in paths for file in _files(path, faults)))
+    faults, others = [], []
+    videos = list(dict.fromkeys(file for path in paths for file in _files(path, faults, others)))
+    num_others = len(set(others))
     if not videos:
         given = f"No videos in {', '.join(paths)}" if paths else "No videos given"
-        reasons = "".join(f"; {fault.path}: {fault.reason}" for fault in faults[:1])
+        reasons = [f"{fault.path}: {fault.reason}" for fault in faults[:1]]
+        if others:
+            reasons.append(f"{amounts.counted(num_others, 'file')} passed over for the name")
         raise errors.UserError(
-            f"{given}{reasons}; name files, folders or .csv lists of them with --videos=PATH."
+            f"{'; '.join((given, *reasons))}; name files, folders or .csv lists of them with "
+            "--videos=PATH."
         )
-    return Found(videos, faults)
+    return Found(videos, faults, num_others)
 
 
 def state(path: str) -> Sequence[int]:
@@ -60,16 +66,16 @@ def state(path: str) -> Sequence[int]:
     return found.st_size, found.st_mtime_ns
 
 
-def _files(path, faults):
+def _files(path, faults, others):
     filesystems.refuse_remote(path, option="--videos")
     if os.path.isdir(path):
-        return sorted(_in_folder(path, faults))
+        return sorted(_in_folder(path, faults, others))
     if not os.path.exists(path):
         raise errors.UserError(f"No such video, folder or list: {path!r}.")
     return list(_in_list(path, faults)) if path.lower().endswith(".csv") else [path]
 
 
-def _in_folder(path, faults) -> Iterator[str]:
+def _in_folder(path, faults, others) -> Iterator[str]:
     def note(error):
         reason = f"folder cannot be read: {error.strerror}"
         faults.append(rows.Fault(os.fspath(error.filename), reason))
@@ -77,6 +83,8 @@ def _in_folder(path, faults) -> Iterator[str]:
     for file in annotations.files_below(pathlib.Path(path), on_error=note):
         if annotations.may_be_video(file.name):
             yield os.fspath(file)
+        else:
+            others.append(os.fspath(file))
 
 
 def _in_list(path, faults) -> Iterator[str]:
@@ -89,20 +97,21 @@ def _in_list(path, faults) -> Iterator[str]:
                     f"{', '.join(table.fieldnames or ()) or 'nothing'}."
                 )
             for row in table:
-                if row["path"]:
+                try:
                     yield _listed(row["path"], path)
-                else:
-                    faults.append(rows.Fault(f"{path}:{table.line_num}", "the line has no path"))
+                except errors.UserError as error:
+                    faults.append(rows.Fault(f"{path}:{table.line_num}", str(error)))
     except (OSError, ValueError, csv.Error) as error:
         raise errors.UserError(f"{path} cannot be read as a list of videos: {error}.") from error
 
 
 def _listed(video, table):
+    if not video:
+        raise errors.UserError("the line has no path")
     # With the reader's credentials it would open what the writer of the list cannot.
-    filesystems.refuse_remote(video, option=f"{table}: path")
+    filesystems.refuse_remote(video, option="path")
     if not os.path.isabs(video) and os.path.normpath(video).split(os.sep)[0] == os.pardir:
         raise errors.UserError(
-            f"{table}: {video!r} leads out of the folder of the list; write the whole path, if it "
-            "is meant."
+            f"{video!r} leads out of the folder of the list; write the whole path, if it is meant"
         )
     return os.path.join(os.path.dirname(table), video)

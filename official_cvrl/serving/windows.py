@@ -29,9 +29,11 @@ class Length:
 
     def __post_init__(self):
         if not 0 < self.amount < np.inf:
-            raise ValueError(f"amount={self.amount} must be more than 0.")
+            raise ValueError(f"{self.amount:g} must be more than 0.")
         if not self.in_seconds and self.amount != int(self.amount):
-            raise ValueError(f"amount={self.amount} must be a whole number of frames.")
+            raise ValueError(
+                f"{self.amount:g} must be a whole number of frames; seconds are {self.amount:g}s."
+            )
 
     @classmethod
     def parse(cls, text: str) -> "Length":

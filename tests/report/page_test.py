@@ -156,12 +156,13 @@ def test_an_output_that_cannot_be_written(demo, tmp_path, output, capsys):
     assert "embed" not in capsys.readouterr().err, "it was found out after the work"
 
 
-def test_no_run_leaves_the_page_before_as_it_was(tmp_path):
+def test_no_run_leaves_the_page_before_as_it_was(tmp_path, capsys):
     path = tmp_path / "report.html"
     path.write_text("before")
     with pytest.raises(errors.UserError, match="holds no run"):
         page.write(str(tmp_path), str(path))
     assert path.read_text() == "before"
+    assert "Reading" not in capsys.readouterr().out
 
 
 def test_a_page_that_breaks_off_is_not_there(demo, tmp_path):

@@ -187,14 +187,14 @@ def test_what_cannot_be_used_is_named_and_counted(films, evaluated, tmp_path, ca
     assert sorted(os.listdir(tmp_path / "out")) == ["film.csv", "film.mp4"]
     assert len(_rows(tmp_path / "out" / "film.csv")[0]) == 3
     told = capsys.readouterr()
-    assert "(1 films, 3 without)" in told.out
+    assert "(1 film, 3 without)" in told.out
     for words in (
-        "note: 1 rows of ",
+        "note: 1 row of ",
         "row 3 (film,2,0,0,1.5,1): the box is outside the frame",
-        "note: 1 films of ",
-        "  gone, 1 boxes",
+        "note: 1 film of ",
+        "  gone, 1 box",
         "note: 2 key seconds of ",
-        "at 99 s, 1 boxes: its key frame, at 99 s of the file, is beyond the end (3 s)",
+        "at 99 s, 1 box: its key frame, at 99 s of the file, is beyond the end (3 s)",
         "broken.mp4: unreadable: ",
         "bare.mp4: no box in --boxes",
         "list.csv:3: the line has no path",
@@ -217,7 +217,12 @@ def test_what_cannot_be_used_is_named_and_counted(films, evaluated, tmp_path, ca
         (["--model_dir=RUN", "--output=b", "b/other.mkv"], "b/other.mp4, which lies beside b/othe"),
         (["--model_dir=RUN", "--output=out", "film.mp4", "b/film.mkv"], "would both be"),
         (["--model_dir=RUN", "--output=film.mp4/x", "film.mp4"], "cannot be made: "),
-        (["--model_dir=RUN", "--output=gs://b/out", "film.mp4"], "are written to a local disk"),
+        (["--model_dir=RUN", "--output=gs://b/out", "film.mp4"], "b/out must be on a local"),
+        (["--model_dir=RUN", "--output=out", "--boxes=s3://b/x.csv", "film.mp4"], "--boxes=s3://b"),
+        (
+            ["--model_dir=RUN", "--output=film.mp4", "film.mp4"],
+            "cannot be made: it is a file. Give",
+        ),
         (["--model_dir=b", "--output=out", "film.mp4"], "b holds no run"),
         (["--model_dir=RUN", "--output=out", "--boxes=no.csv", "film.mp4"], "cannot be read"),
     ],

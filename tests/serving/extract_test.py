@@ -110,13 +110,17 @@ def test_a_killed_run_goes_on_and_a_bad_video_shows_in_the_exit_code(tmp_path, c
     assert not output.exists()
     (folder / "9.mp4").unlink()
     (folder / "9.mp4").write_bytes(b"not a video")
+    (folder / "poster.jpg").touch()
     for number in range(4):  # What is done is not read again.
         _spoil_unnoticed(folder / f"{number}.mp4")
     assert _extract(*arguments) == 1
     said = capsys.readouterr()
     assert f"no embedding: {folder}/9.mp4: unreadable" in said.err
     assert "extract: 5/5 videos" in said.err
-    assert said.out == f"Embeddings: {output} (1 videos without, 0 read in part)\n"
+    assert said.out == (
+        f"Embeddings: {output} (4 rows of 3 numbers; 1 video without, 0 read in part; 1 other file "
+        "passed over)\n"
+    )
     assert tables.read(str(output)).paths == [str(folder / f"{number}.mp4") for number in range(4)]
     assert not journal.exists()
 
@@ -146,6 +150,10 @@ def test_an_interruption_waits_neither_for_a_video_nor_for_its_windows(tmp_path,
         (["--server=grpc://h:1/path"], "is no address"),
         (["--server=grpc://h:1", "--saved_model=x"], "one of --saved_model=DIR and --server="),
         (["--saved_model=x", "--hop=0.5m"], "--hop=0.5m: '0.5m' is no length"),
+        (["--saved_model=x", "--hop=0"], "--hop=0: 0 must be more than 0."),
+        (["--saved_model=x", "--hop=2.5"], "--hop=2.5: 2.5 must be a whole number of frames; seco"),
+        (["--saved_model=x", "--hop=4", "--num_clips=10"], "--hop makes a row of each window"),
+        (["--saved_model=x", "--num_clips=2", "--window=4s"], "--window makes a row of each"),
         (["--server=grpc://127.0.0.1:9", "--patience=0"], "No answer for 0 s: UNAVAILABLE"),
         (["--server=http://127.0.0.1:9", "--patience=0"], "No answer for 0 s: NewConnectionError"),
         (["--saved_model=x"], "'x' holds no SavedModel of this package"),

@@ -35,8 +35,9 @@ def _served(tmp_path_factory):
 
 @pytest.fixture(scope="module", name="folder")
 def _folder(tmp_path_factory):
-    """Three videos of 12 frames at 10 a second."""
+    """Three videos of 12 frames at 10 a second, and a text."""
     folder = tmp_path_factory.mktemp("videos")
+    (folder / "notes.txt").touch()
     for number in range(3):
         videos.write_video(folder / f"{number}.mp4", direction="left", seed=number, size=20)
     return folder
@@ -81,7 +82,6 @@ def _options(**given):
     return extraction.Options(**given, temporal_stride=1, asking=asking)
 
 
-_NOTHING_LACKING = extraction.Outcome([], [])
 _ASKING = ("signature", "clips_per_request", "requests_at_once")
 
 
@@ -96,7 +96,8 @@ def test_a_row_is_the_mean_over_clips(served, folder, tmp_path, signature):
     output = str(tmp_path / "x.npz")
     options = _options(num_clips=3, clips_per_request=2, requests_at_once=2, signature=signature)
     model = _Counting(local.Local(served))
-    assert extraction.extract(model, [str(folder)], output, options=options) == _NOTHING_LACKING
+    outcome = extraction.extract(model, [str(folder)], output, options=options)
+    assert outcome == extraction.Outcome([], [], shape=(3, 3), num_others=1)
     table = tables.read(output)
     assert table.paths == [str(folder / f"{number}.mp4") for number in range(3)]
     for path, row in zip(table.paths, table.embeddings, strict=True):
@@ -166,7 +167,7 @@ def test_a_bad_video_is_one_of_many(served, folder, tmp_path):
     assert failed[2].reason.startswith("unreadable: ")
     assert failed[3].reason == "no such file"
     assert tables.read(output).paths == [str(folder / "0.mp4")]
-    with pytest.raises(errors.UserError, match=f"None of 2 videos.*{wide}: "):
+    with pytest.raises(errors.UserError, match=f"No video of 2 has an embedding; {wide}: "):
         extraction.extract(local.Local(served), paths[:2], output)
     assert tables.read(output).paths == [str(folder / "0.mp4")]
 
@@ -260,7 +261,7 @@ def test_a_video_that_changed_since_is_embedded_anew(served, folder, tmp_path, c
     table = tables.read(output)
     assert table.paths == [str(videos_now / name) for name in ("0.mp4", "2.mp4")]
     np.testing.assert_array_equal(table.embeddings[0], table.embeddings[1])
-    assert "2 videos have changed since" in capsys.readouterr().err
+    assert "2 videos changed since" in capsys.readouterr().err
 
 
 def test_what_is_read_in_part_is_named_whichever_run_read_it(served, folder, tmp_path):
@@ -288,7 +289,7 @@ def test_a_version_that_is_dropped_ends_the_run_and_spoils_no_video(served, fold
         extraction.extract(dropped, *arguments, options=_options(clips_per_request=10))
     assert not output.exists()
     outcome = extraction.extract(local.Local(served), *arguments, options=_options())
-    assert outcome == _NOTHING_LACKING
+    assert not outcome.failed
     assert len(tables.read(str(output)).paths) == 3
 
 
@@ -404,6 +405,11 @@ def test_an_output_that_cannot_be_written_is_refused_before_the_work(
         extraction.extract(model, [str(folder)], target)
     assert target in str(caught.value)
     assert not model.requests
+
+
+def test_an_output_elsewhere_is_refused_as_videos_are(served, folder):
+    with pytest.raises(errors.UserError, match="^--output=s3://b/x.npz must be on a local disk"):
+        extraction.extract(local.Local(served), [str(folder)], "s3://b/x.npz")
 
 
 @pytest.mark.parametrize("content", [b"{", b"[]", b'{"num_frames": 4}', b"\xff"])

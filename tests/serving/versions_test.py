@@ -152,6 +152,7 @@ def test_what_cannot_be_opened_is_no_folder_here(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     for output, message in (
         ("s4://bucket/a", "cannot open s4:// paths; use a local folder"),
+        ("file", "^'file' is a file. Give --output=DIR, a folder that you may"),
         ("file/a", "'file/a' cannot be written: .*Not a directory.* Give --output=DIR"),
     ):
         with pytest.raises(errors.UserError, match=message), versions.new(output):

@@ -23,6 +23,7 @@ def test_a_folder_may_hold_more_than_videos(folder):
     found = video_files.find([str(folder)])
     assert found.videos == [str(folder / "a/1.mkv"), str(folder / "b.mp4")]
     assert found.faults == []
+    assert found.num_others == 2  # Hidden ones apart.
 
 
 def test_links_to_folders_are_followed_once(folder, tmp_path_factory):
@@ -97,9 +98,13 @@ def test_no_videos(tmp_path, paths):
 
 @pytest.mark.parametrize("row", ["../b.mp4", "a/../../b.mp4", ".."])
 def test_a_list_does_not_climb_out_of_its_folder(folder, row):
-    (folder / "a" / "list.csv").write_text(f"path\n1.mkv\n{row}\n")
-    with pytest.raises(errors.UserError, match="leads out of the folder of the list"):
-        video_files.find([str(folder / "a" / "list.csv")])
+    table = folder / "a" / "list.csv"
+    table.write_text(f"path\n{row}\n1.mkv\n")
+    found = video_files.find([str(table)])
+    assert found.videos == [str(folder / "a" / "1.mkv")]
+    ((path, reason),) = [(fault.path, fault.reason) for fault in found.faults]
+    assert path == f"{table}:2"
+    assert reason.startswith(f"{row!r} leads out of the folder of the list")
 
 
 @pytest.mark.parametrize("place", ["list.csv", "./list.csv", "a/list.csv", "WHOLE/list.csv"])
@@ -109,11 +114,13 @@ def test_a_list_names_no_file_elsewhere_wherever_it_lies(folder, monkeypatch, pl
     place = place.replace("WHOLE", str(folder))
     with open(place, "w", encoding="utf-8") as file:
         file.write(f"path\nb.mp4\n{url}\n")
-    message = f"{place}: path={url} is read from a local disk; copy it to one"
-    with pytest.raises(errors.UserError, match=message):
-        video_files.find([place])
+    found = video_files.find([place])
+    assert len(found.videos) == 1
+    ((path, reason),) = [(fault.path, fault.reason) for fault in found.faults]
+    assert path == f"{place}:3"
+    assert reason.startswith(f"path={url} must be on a local disk")
 
 
 def test_videos_elsewhere_are_refused_alike():
-    with pytest.raises(errors.UserError, match="--videos=gs://a/x.mp4 is read from a local disk"):
+    with pytest.raises(errors.UserError, match="--videos=gs://a/x.mp4 must be on a local disk"):
         video_files.find(["gs://a/x.mp4"])
