@@ -6,7 +6,6 @@ import re
 import grpc
 import numpy as np
 import tensorflow as tf
-from tensorflow.core.framework import tensor_pb2
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
     model_pb2,
@@ -14,7 +13,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from official_cvrl.serving import client
+from official_cvrl.serving import client, predict_request
 
 # Raw clips exceed the 4 MiB that gRPC allows unless told otherwise. A server that came back is
 # noticed within these milliseconds.
@@ -53,6 +52,10 @@ class OverGrpc(client.Client):
         self._address = address
         self._channel = grpc.insecure_channel(address, options=_OPTIONS)
         self._service = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
+        self._predict = self._channel.unary_unary(  # As the service's, but of serialized requests.
+            "/tensorflow.serving.PredictionService/Predict",
+            response_deserializer=predict_pb2.PredictResponse.FromString,
+        )
 
     def describe(self, *, timeout: float) -> client.Description:
         """See the base class."""
@@ -74,11 +77,10 @@ class OverGrpc(client.Client):
         self, signature: str, name: str, values: np.ndarray, *, output: str, timeout: float
     ) -> np.ndarray:
         """See the base class."""
-        request = predict_pb2.PredictRequest(
-            model_spec=self._spec, inputs={name: _proto(values)}, output_filter=[output]
-        )
-        request.model_spec.signature_name = signature
-        return tf.make_ndarray(_ask(self._service.Predict, request, timeout).outputs[output])
+        spec = model_pb2.ModelSpec(signature_name=signature)
+        spec.MergeFrom(self._spec)
+        request = predict_request.serialized(spec, name, values, output=output)
+        return tf.make_ndarray(_ask(self._predict, request, timeout).outputs[output])
 
     def close(self) -> None:
         """See the base class."""
@@ -110,16 +112,3 @@ def _kind(error):
 
 def _shape(info):
     return tuple(None if dim.size < 0 else dim.size for dim in info.tensor_shape.dim)
-
-
-def _proto(values):
-    shape = tf.TensorShape(values.shape).as_proto()
-    if values.dtype == object:
-        return tensor_pb2.TensorProto(
-            dtype=tf.string.as_datatype_enum, tensor_shape=shape, string_val=values.ravel().tolist()
-        )
-    return tensor_pb2.TensorProto(
-        dtype=tf.as_dtype(values.dtype).as_datatype_enum,
-        tensor_shape=shape,
-        tensor_content=values.tobytes(),
-    )
