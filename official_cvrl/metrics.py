@@ -16,8 +16,30 @@ def top_k_accuracy(probabilities: np.ndarray, labels: np.ndarray, *, k: int) -> 
         labels: int [num_videos].
         k: how many classes count; with fewer classes than k every video is right.
     """
-    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
+    order = top_classes(probabilities, k=k)
     return float(np.mean(np.any(order == labels[:, None], axis=1)))
+
+
+def top_classes(probabilities: np.ndarray, *, k: int) -> np.ndarray:
+    """Returns the k most probable classes, int [num_videos, min(k, num_classes)], the first first.
+
+    Of equal scores the lower class index comes first.
+    """
+    return np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
+
+
+def confusion_matrix(
+    labels: np.ndarray, predictions: np.ndarray, *, num_classes: int
+) -> np.ndarray:
+    """Returns int64 [num_classes, num_classes]: videos by label (rows) and prediction (columns).
+
+    Args:
+        labels: int [num_videos], each in [0, num_classes).
+        predictions: likewise.
+        num_classes: how many classes there are.
+    """
+    cells = np.bincount(labels * num_classes + predictions, minlength=num_classes**2)
+    return cells.reshape(num_classes, num_classes).astype(np.int64)
 
 
 def knn_predictions(

@@ -41,8 +41,11 @@ class Task(Protocol):
     def check_evaluation(self) -> None:
         """Refuses, with UserError, what `evaluate` would only find out after training."""
 
-    def evaluate(self) -> Mapping[str, float]:
-        """Measures the model as it is now; empty if there is nothing to measure with."""
+    def evaluate(self, folder: str) -> Mapping[str, float]:
+        """Measures the model as it is now; empty if there is nothing to measure with.
+
+        `folder` is where to write what is more than a number; "" in workers that write nothing.
+        """
 
 
 class Interrupted(Exception):  # noqa: N818 - it is not an error
@@ -176,7 +179,7 @@ class Trainer:
 
     def evaluate(self) -> Mapping[str, float]:
         """Evaluates the task now and writes the result to the summaries."""
-        results = self._task.evaluate()
+        results = self._task.evaluate(self._model_dir if self._workers.this_is_chief else "")
         self._write("eval", results)
         return results
 

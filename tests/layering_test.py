@@ -25,6 +25,7 @@ _ROOMS = [
     "official_cvrl.trainer",
     "official_cvrl.run_info",
     "official_cvrl.origin",
+    "official_cvrl.predictions",
     "official_cvrl.objectives",
     "official_cvrl.modeling",
     "official_cvrl.data",

@@ -70,6 +70,12 @@ def test_least_is_the_beginning_of_a_stable_sort(count):
     np.testing.assert_array_equal(metrics.least(values, count=count), expected)
 
 
+def test_confusions_are_counted_by_label_and_prediction():
+    found = metrics.confusion_matrix(np.array([0, 2, 2, 2]), np.array([0, 1, 1, 2]), num_classes=3)
+    assert found.tolist() == [[1, 0, 0], [0, 0, 0], [0, 2, 1]]
+    assert metrics.confusion_matrix(*np.zeros([2, 0], int), num_classes=2).tolist() == [[0, 0]] * 2
+
+
 def test_knn_without_queries():
     assert metrics.knn_predictions(np.eye(2), np.array([0, 1]), np.zeros([0, 2])).tolist() == []
 

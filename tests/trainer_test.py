@@ -43,7 +43,8 @@ class _Halving:
     def preview(self, batch):
         return {"picture": tf.fill([1, 2, 2, 3], tf.cast(batch["value"], tf.uint8))}
 
-    def evaluate(self):
+    def evaluate(self, folder):
+        self.told_folder = folder
         return {"weight": float(self.weight.numpy())}
 
 
@@ -173,6 +174,7 @@ class TrainerTest(tf.test.TestCase):
         made = self._trainer(_Halving(), folder, eval_interval=2)
         made.train(evaluate=True)
         self.assertEqual(made.evaluate(), {"weight": _expected_weight(6)})
+        self.assertEqual(made._task.told_folder, folder)
         written = _scalars(os.path.join(folder, "eval"), "weight")
         self.assertAllClose(written, {step: _expected_weight(step) for step in (2, 4, 6)})
 

@@ -17,6 +17,7 @@ from official_cvrl.data import (
     boxes,
     clip_format,
     decode,
+    example_ids,
     faults,
     order,
     pipeline,
@@ -25,8 +26,6 @@ from official_cvrl.data import (
 )
 
 BOXES_FROM = ("ground_truth", "detector")
-# Bytes of an example's name in a batch: a file's name, of at most 255, and a time.
-_ID_LENGTH = 512
 # From this overlap on a detected box does what the person of the ground truth does.
 _SAME_PERSON = 0.9
 _ONE_HOST = tf.distribute.InputContext()
@@ -251,14 +250,14 @@ class TestInput:
 
 
 def _as_numbers(example_id):
-    """The bytes of a name: accelerators know no strings, and workers gather no uint8."""
+    """A film is found again by its name, so none is cut."""
     whole = faults.require(
-        tf.strings.length(example_id) <= _ID_LENGTH,
+        tf.strings.length(example_id) <= example_ids.MAX_BYTES,
         example_id,
         example_id=tf.strings.join([tf.strings.substr(example_id, 0, 40), "…"]),
-        fault=f"has a name of more than {_ID_LENGTH} bytes",
+        fault=f"has a name of more than {example_ids.MAX_BYTES} bytes",
     )
-    return tf.cast(tf.io.decode_raw(whole, tf.uint8, fixed_length=_ID_LENGTH), tf.int32)
+    return example_ids.to_numbers(whole)
 
 
 def key_clip_frames(

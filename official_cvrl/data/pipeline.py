@@ -10,7 +10,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from official_cvrl import errors, manifest, records
-from official_cvrl.data import augment, decode, faults, order, sampling, seeds, spatial
+from official_cvrl.data import augment, decode, example_ids, faults, order, sampling, seeds, spatial
 
 # Everything here is graph code as it stands; rewriting it took four seconds of every start.
 _without_autograph = tf.autograph.experimental.do_not_convert
@@ -188,7 +188,8 @@ def test_batches(
     Returns:
         Batches of one replica: "views" uint8 [batch, num_test_clips * num_test_crops, num_frames,
         crop_size, crop_size, 3], "label" int64 [batch] (-1: none), "example_key" int64 [batch],
-        "weight" float32 [batch], 0.0 where a row is padding.
+        "example_id" int32 [batch, 512], see `example_ids.to_numbers`, "weight" float32 [batch],
+        0.0 where a row is padding.
     """
 
     def example(serialized):
@@ -202,7 +203,8 @@ def test_batches(
             num_test_clips=num_test_clips,
             num_test_crops=num_test_crops,
         )
-        return {"views": views, "weight": 1.0} | _identity(record, shards)
+        name = example_ids.to_numbers(record["example_id"])
+        return {"views": views, "example_id": name, "weight": 1.0} | _identity(record, shards)
 
     return batches_once(
         shards, example, global_batch_size=global_batch_size, input_context=input_context

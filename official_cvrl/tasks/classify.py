@@ -1,12 +1,13 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """Classification: linear evaluation, fine-tuning, semi-supervised, supervised (section 4.1)."""
 
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import tensorflow as tf
 
-from official_cvrl import metrics, optimizers
+from official_cvrl import metrics, optimizers, predictions
 from official_cvrl.data import feed as feed_lib
 from official_cvrl.objectives import weight_decay
 from official_cvrl.tasks import views
@@ -109,14 +110,23 @@ class Classification:
         """
         self._feed.check_test()
 
-    def evaluate(self) -> Mapping[str, float]:
+    def evaluate(self, folder: str = "") -> Mapping[str, float]:
         """Returns top-1 and top-5 over test views, and the kNN probe of a frozen backbone.
 
         Top-5 is left out where there are not more than five classes.
 
         Test videos without a label count neither as right nor as wrong; how many is said.
+
+        Args:
+            folder: where to write what is said of each video, see `predictions.write`; "" to write
+                nothing.
+
+        Raises:
+            UserError: the folder cannot be written.
         """
         test = self._test.collect(self._feed.batches("test"), label="test")
+        if folder:
+            self._write(folder, test)
         labelled = test["label"] >= 0
         if not labelled.all():
             print(f"{(~labelled).sum()} test videos have no label and are left out.", flush=True)
@@ -127,6 +137,13 @@ class Classification:
         if self._frozen and not self._feed.why_no_probe():
             results |= self._probe.top1()
         return results
+
+    def _write(self, folder, test):
+        columns = test["example_id"], test["label"], test["outputs"]
+        found = predictions.Predictions(*columns, self._feed.label_names)
+        first, *others = predictions.write(folder, found)
+        names = " and ".join(map(os.path.basename, others))
+        print(f"Predictions: {first}; {names} beside it.", flush=True)
 
     def _trained_variables(self):
         if self._frozen:

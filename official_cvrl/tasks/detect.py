@@ -116,24 +116,27 @@ class Detection:
         if self._writes_predictions:
             outputs.refuse_unwritable(self._predictions, setting=_PREDICTIONS)
 
-    def evaluate(self) -> Mapping[str, float]:
+    def evaluate(self, folder: str = "") -> Mapping[str, float]:
         """Returns the frame mAP at an IoU of 0.5, and writes the predictions if asked to.
+
+        Args:
+            folder: not used.
 
         Raises:
             UserError: the predictions cannot be written.
         """
+        del folder
         test = self._test.collect(self._feed.batches("test"), label="test")
         groundtruth = _tested(test, test["is_truth"], test["labels"], test["labels"] > 0)
         detections = _tested(
             test, test["is_tested"], test["outputs"], np.ones_like(test["outputs"], bool)
         )
         if self._writes_predictions:
-            names = [_name(row) for row in test["example_id"]]
             ids = range(1, self._feed.num_classes + 1)
             ava_files.write_detections(
                 self._predictions,
                 detections,
-                key_times=list(map(_key_time, names)),
+                key_times=list(map(_key_time, test["example_id"])),
                 label_ids=ids,
                 setting=_PREDICTIONS,
             )
@@ -171,10 +174,6 @@ def _tested(test, box_mask, scores, label_mask):
     return detection_metrics.Boxes(
         frames, test["boxes"][frames, rows], labels, scores[frames, rows, labels]
     )
-
-
-def _name(row):
-    return row.astype(np.uint8).tobytes().rstrip(b"\0").decode(errors="replace")
 
 
 def _key_time(name):

@@ -139,8 +139,13 @@ class Pretraining:
     def check_evaluation(self) -> None:
         """Does nothing: a probe that cannot be run is left out, see `evaluate`."""
 
-    def evaluate(self) -> Mapping[str, float]:
-        """Returns the kNN probe's accuracy; empty where the data cannot tell it."""
+    def evaluate(self, folder: str = "") -> Mapping[str, float]:
+        """Returns the kNN probe's accuracy; empty where the data cannot tell it.
+
+        Args:
+            folder: not used.
+        """
+        del folder
         reason = self._feed.why_no_probe()
         if reason:
             print(f"No kNN probe: {reason}.", flush=True)

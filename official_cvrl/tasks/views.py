@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from official_cvrl import metrics, progress
+from official_cvrl.data import example_ids
 from official_cvrl.data import feed as feed_lib
 
 
@@ -65,19 +66,22 @@ class Collector:
             lambda batch: strategy.run(per_replica, args=(batch,)), autograph=False
         )
 
-    def collect(self, batches: Iterable, *, label: str) -> Mapping[str, np.ndarray]:
+    def collect(
+        self, batches: Iterable, *, label: str, total: int | None = None
+    ) -> Mapping[str, np.ndarray]:
         """Returns the outputs of all videos, those of other hosts among them.
 
         Args:
-            batches: of {"views", "label", "example_key", "weight"}, or others with a "weight"; rows
-                of weight 0 are padding.
+            batches: of {"views", "label", "example_key", "example_id", "weight"}, or others with a
+                "weight"; rows of weight 0 are padding.
             label: what the progress line says.
+            total: how many videos there are; None if that is not known.
 
         Returns:
             "outputs" float32 [num_videos, dim], "label" int64 [num_videos], "example_key" int64
-            [num_videos], in the order of the batches.
+            [num_videos], "example_id" object [num_videos], texts; in the order of the batches.
         """
-        shown = progress.Progress(label=label, unit="videos")
+        shown = progress.Progress(label=label, unit="videos", total=total)
         parts, done = [], 0
         for batch in batches:
             part = self._rows_of_all_replicas(self._step(batch))
@@ -89,7 +93,10 @@ class Collector:
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def _rows_of_all_replicas(self, outputs):
-        return {name: self._strategy.gather(rows, axis=0).numpy() for name, rows in outputs.items()}
+        rows = {name: self._strategy.gather(r, axis=0).numpy() for name, r in outputs.items()}
+        if "example_id" in rows:  # As numbers they would fill the memory.
+            rows["example_id"] = np.array([*map(example_ids.to_text, rows["example_id"])], object)
+        return rows
 
 
 def embedding_collector(

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from official_cvrl import errors
-from official_cvrl.data import augment, pipeline
+from official_cvrl.data import augment, example_ids, pipeline
 from official_cvrl.modeling import heads
 from official_cvrl.tasks import classify
 from tests import replicas
@@ -100,7 +100,7 @@ class _LogitsInPixels(tf.keras.Model):
 class _OneBatch:
     """A feed of test videos made by hand."""
 
-    global_batch_size, num_classes = 1, 9
+    global_batch_size, num_classes, label_names = 1, 9, tuple("abcdefghi")
 
     def __init__(self, logits, labels, weights):
         views = np.reshape(logits, [len(labels), -1, 1, 1, 3, 3])
@@ -108,6 +108,9 @@ class _OneBatch:
             "views": tf.constant(views, tf.uint8),
             "label": tf.constant(labels, tf.int64),
             "example_key": tf.range(len(labels), dtype=tf.int64),
+            "example_id": tf.stack(
+                [example_ids.to_numbers(f"{n}.mp4") for n in range(len(labels))]
+            ),
             "weight": tf.constant(weights, tf.float32),
         }
 
@@ -116,7 +119,7 @@ class _OneBatch:
         return [self._batch]
 
 
-def _evaluated(logits, labels, weights=None):
+def _evaluated(logits, labels, weights=None, folder=""):
     strategy = tiny.one_device()
     feed = _OneBatch(logits, labels, weights or [1.0] * len(labels))
     with strategy.scope():
@@ -129,7 +132,7 @@ def _evaluated(logits, labels, weights=None):
             optimizer=tiny.sgd,
             frozen=False,
         )
-    return task.evaluate()
+    return task.evaluate(str(folder))
 
 
 def test_top_1_is_that_of_the_mean_probabilities_over_views():
@@ -144,12 +147,21 @@ def test_top_1_is_that_of_the_mean_probabilities_over_views():
     assert _evaluated([views], labels=[0])["top1"] == 0.0
 
 
-def test_top_1_and_top_5_of_labelled_videos_that_are_no_padding(capsys):
+def test_top_1_and_top_5_of_labelled_videos_that_are_no_padding(capsys, tmp_path):
     """The labels have ranks 1, 5, 6 and 9; then one without label, and padding that is right."""
     logits = np.tile(np.arange(9, 0, -1), [6, 1])
-    results = _evaluated(logits, labels=[0, 4, 5, 8, -1, 0], weights=[1.0] * 5 + [0.0])
+    results = _evaluated(
+        logits, labels=[0, 4, 5, 8, -1, 0], weights=[1.0] * 5 + [0.0], folder=tmp_path
+    )
     assert results == {"top1": 1 / 4, "top5": 2 / 4}
-    assert "1 test videos have no label and are left out." in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "1 test videos have no label and are left out." in said
+    assert f"Predictions: {tmp_path}/predictions.csv; per_class.csv and confusion.csv" in said
+    header, *rows = (tmp_path / "predictions.csv").read_text().splitlines()
+    assert header.startswith("example_id,label,top1,probability1,")
+    assert [row.split(",")[:3] for row in rows] == [
+        [f"{number}.mp4", label, "a"] for number, label in enumerate(["a", "e", "f", "i", ""])
+    ]
 
 
 def test_videos_without_labels_are_refused(tmp_path):

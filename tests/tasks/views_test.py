@@ -44,6 +44,7 @@ def test_every_video_is_collected_once_and_no_padding(data_dir, make_strategy):
     collector = views.Collector(brightness, strategy=strategy)
     found = collector.collect(source.batches("test"), label="test")
     assert sorted(found["label"]) == list(range(5))
+    assert [f"video {label}" for label in found["label"]] == [*found["example_id"]]
     shown = {}
     for batch in tiny.make_feed(
         data_dir, tiny.one_device(), pipeline.train_batches, augmentation=augment.crop_flip_only()
