@@ -46,7 +46,7 @@ def load(backbone: tf.keras.Model, pretrained: str, *, model_dir: str) -> Origin
             "a run, its folder, or weights that others trained: docs/weights.md.)"
         ) from error
     print(f"Backbone from {path}.", flush=True)
-    return Origin(path, _digest(path))
+    return Origin(path, digest(path))
 
 
 def refuse_other(begun_from: Origin, pretrained: str, *, model_dir: str) -> None:
@@ -66,7 +66,7 @@ def refuse_other(begun_from: Origin, pretrained: str, *, model_dir: str) -> None
         path = checkpoints.find(_place(pretrained, model_dir)) if pretrained else ""
     except errors.UserError:
         return
-    now = Origin(path, _digest(path)) if path else Origin()
+    now = Origin(path, digest(path)) if path else Origin()
     if now.digest == begun_from.digest:
         return
     raise errors.UserError(
@@ -89,7 +89,8 @@ def _place(pretrained, model_dir):
     return beside if tf.io.gfile.exists(beside) else pretrained
 
 
-def _digest(path):
+def digest(path: str) -> str:
+    """Returns what tells a checkpoint's, or a file's, content from another's."""
     # The index of a checkpoint holds the checksums of all its tensors.
     index = f"{path}.index"
     with tf.io.gfile.GFile(index if tf.io.gfile.exists(index) else path, "rb") as file:

@@ -25,6 +25,7 @@ _PACKAGES = {
     "grpc": "grpcio",
     "official": "tf_models_official",
     "orbit": "tf_models_official",
+    "sklearn": "scikit_learn",
     "tensorflow_serving": "tensorflow_serving_api",
 }
 # Of the second stack alone, and of its tests; Bazel knows the default one.

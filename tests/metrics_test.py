@@ -70,6 +70,27 @@ def test_least_is_the_beginning_of_a_stable_sort(count):
     np.testing.assert_array_equal(metrics.least(values, count=count), expected)
 
 
+def _recalls_one_by_one(train, labels, queries, query_labels, ks):
+    hits = np.zeros([len(queries), len(ks)])
+    for row, query in enumerate(queries):
+        cosines = [query @ other / np.linalg.norm(query) / np.linalg.norm(other) for other in train]
+        order = sorted(range(len(train)), key=lambda column: (-cosines[column], column))
+        for place, k in enumerate(ks):
+            hits[row, place] = query_labels[row] in [labels[column] for column in order[:k]]
+    return hits.mean(axis=0).tolist()
+
+
+def test_retrieval_is_what_sorting_all_gives():
+    generator = np.random.default_rng(1)
+    train, queries = generator.normal(size=[60, 5]), generator.normal(size=[300, 5])
+    labels, query_labels = generator.integers(0, 12, 60), generator.integers(0, 13, 300)
+    ks = (1, 5, 10, 20, 500)
+    found = metrics.retrieval_recalls(train, labels, queries, query_labels, ks=ks)
+    assert found == pytest.approx(_recalls_one_by_one(train, labels, queries, query_labels, ks))
+    assert found == sorted(found)
+    assert found[-1] == np.mean(np.isin(query_labels, labels)) < 1
+
+
 def test_confusions_are_counted_by_label_and_prediction():
     found = metrics.confusion_matrix(np.array([0, 2, 2, 2]), np.array([0, 1, 1, 2]), num_classes=3)
     assert found.tolist() == [[1, 0, 0], [0, 0, 0], [0, 2, 1]]
