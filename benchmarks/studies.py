@@ -2,17 +2,17 @@
 """Runs train.py for each row of a study and seed, and draws the table of what came out."""
 
 import dataclasses
-import itertools
-import json
 import os
 import pathlib
 import platform
 import shlex
-import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+
+from official_cvrl import errors
+from official_cvrl.sweep import cells, table
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 _MEASURES = {"knn_top1": "kNN top-1", "top1": "linear top-1"}
@@ -52,56 +52,34 @@ class Study:
     num_seeds: int
 
     def table(self, rows: Sequence[Row]) -> str:
-        """Runs everything and returns the results as Markdown, also written to results.md."""
-        lines = [
-            f"| backbone | {' | '.join(_MEASURES.values())} |",
-            f"|---|{'---|' * len(_MEASURES)}",
-        ]
-        results = self._results(rows)
-        for row in rows:
-            of_seeds = [results[row.name, seed] for seed in range(self.num_seeds)]
-            shown = (_mean_and_spread([r.get(name) for r in of_seeds]) for name in _MEASURES)
-            lines.append(f"| {row.name} | {' | '.join(shown)} |")
+        """Runs everything and returns the results as Markdown, also written to results.md.
+
+        Raises:
+            UserError: a run failed; the same command goes on from there.
+        """
+        # Seed after seed, so that what is there when it is stopped is every row's.
+        planned = [self._cell(row, seed) for seed in range(self.num_seeds) for row in rows]
+        found = cells.Sweep(self.output, data_dir=self.data_dir).run(planned)
+        if sum(map(len, found.values())) < len(planned):
+            raise errors.UserError(f"Runs failed; what they said is in {self.output}/*.log.")
         command = f"python -m {_module()} {shlex.join(sys.argv[1:])}"
         machine = f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} CPUs ({_processor()})"
-        text = "\n".join([f"`{command}`, {machine}:", "", *lines])
+        lines = table.markdown(found, first="backbone", columns=[*_MEASURES], titles=_MEASURES)
+        text = f"`{command}`, {machine}:\n\n{lines}"
         pathlib.Path(self.output, "results.md").write_text(text + "\n")
         return text
 
-    def _results(self, rows):
-        """Seed after seed, so that what is there when it is stopped is every row's."""
-        cells, start = list(itertools.product(range(self.num_seeds), rows)), time.monotonic()
-        results = {}
-        for done, (seed, row) in enumerate(cells, start=1):
-            found = results[row.name, seed] = self._run(row, seed)
-            measures = ", ".join(
-                f"{_MEASURES[k]} {v:.1%}" for k, v in found.items() if k in _MEASURES
-            )
-            left = (time.monotonic() - start) / done * (len(cells) - done)
-            told = f"{done}/{len(cells)} {row.name}, seed {seed}: {measures}"
-            print(f"{told}; {left / 60:.0f} min left", flush=True)
-        return results
-
-    def _run(self, row, seed) -> Mapping[str, float]:
-        stem = os.path.join(self.output, f"{row.name.replace(' ', '_')}_{seed}")
+    def _cell(self, row, seed):
+        stem = f"{row.name.replace(' ', '_')}_{seed}"
         common = [f"SEED = {seed}", *row.params]
-        start = ""
+        stages = []
         if row.pretrained:
-            start = os.path.abspath(f"{stem}_pretrain")
-            self._train(
-                "pretrain.gin", start, [*common, *row.pretrain_params, *self.pretrain_params]
-            )
-        linear = f"{stem}_linear"
-        self._train("linear_eval.gin", linear, [*common, f"run.pretrained = {start!r}"])
-        with open(os.path.join(linear, "results.json"), encoding="utf-8") as file:
-            return json.load(file)
-
-    def _train(self, gin_file, model_dir, params):
-        if not os.path.exists(os.path.join(model_dir, "results.json")):
-            run(
-                *("train.py", f"--gin_file={gin_file}", f"--data_dir={self.data_dir}"),
-                *(f"--model_dir={model_dir}", *(f"--gin_param={param}" for param in params)),
-            )
+            own = [*common, *row.pretrain_params, *self.pretrain_params]
+            stages.append(cells.Stage("pretrain.gin", f"{stem}_pretrain", own))
+        else:
+            common.append("run.pretrained = ''")
+        stages.append(cells.Stage("linear_eval.gin", f"{stem}_linear", common))
+        return cells.Cell(row.name, f"{row.name}, seed {seed}", stages)
 
 
 def run(*arguments: str) -> None:
@@ -112,13 +90,6 @@ def run(*arguments: str) -> None:
     """
     print(f"$ python {shlex.join(arguments)}", flush=True)
     subprocess.run([sys.executable, *arguments], cwd=ROOT, check=True)
-
-
-def _mean_and_spread(values):
-    if None in values:
-        return "–"  # Trained backbones have no kNN probe.
-    mean = f"{statistics.mean(values):.1%}"
-    return f"{mean} ± {statistics.stdev(values):.1%}" if len(values) > 1 else mean
 
 
 def _module():

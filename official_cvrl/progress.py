@@ -92,10 +92,11 @@ class Progress:
     def _time_left(self, pace):
         units = self._total - self._done
         # The first units took the compilation's time, too, which says nothing of the rest.
-        return _clock(units * pace) if len(self._paces) > 1 or not units else "?"
+        return clock(units * pace) if len(self._paces) > 1 or not units else "?"
 
 
-def _clock(seconds):
+def clock(seconds: float) -> str:
+    """Returns a time as 1:05, or 2:01:05 with hours."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -14,6 +14,7 @@ _ROOMS = [
     "train",
     "official_cvrl.demo",
     "official_cvrl.data_service",
+    "official_cvrl.sweep",
     "official_cvrl.probe",
     "official_cvrl.serving",
     "official_cvrl.report",

@@ -1,0 +1,110 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""The command with a stand-in for train.py: which runs, what is passed over, how it ends."""
+
+import json
+import os
+import pathlib
+import signal
+import threading
+import time
+
+import pytest
+from absl import flags
+
+from official_cvrl.sweep import __main__ as sweep
+
+_TRAIN = str(pathlib.Path(__file__).with_name("stand_in.py"))
+
+
+def _command(output, *arguments):
+    given = flags.FlagValues()
+    sweep.define_flags(given)
+    given(["sweep", "--gin_file=pre.gin", f"--output={output}", *arguments])
+    return sweep.run(given, train=_TRAIN)
+
+
+def _calls(output):
+    return (output / "calls.txt").read_text().splitlines()
+
+
+def test_each_stage_once_and_the_second_begins_with_the_first(tmp_path, capsys):
+    arguments = (
+        *("--then=dir/lin.gin", "--first_param=P = 1", "--then_param=Q = 2"),
+        *("--grid=SEED = [0, 1]", "--first_grid=a.X = [3]", "--then_grid=LR = [0.1, 0.2]"),
+        "--gin_param=X = 4",
+    )
+    assert _command(tmp_path / "out", *arguments) == 0
+    out = tmp_path / "out"
+    calls = _calls(out)
+    assert calls[:3] == [
+        "SEED=0_X=3_pre pre.gin X = 4; P = 1; SEED = 0; a.X = 3",
+        "SEED=0_X=3_LR=0.1_lin dir/lin.gin X = 4; Q = 2; SEED = 0; LR = 0.1; "
+        f"run.pretrained = '{out}/SEED=0_X=3_pre'",
+        "SEED=0_X=3_LR=0.2_lin dir/lin.gin X = 4; Q = 2; SEED = 0; LR = 0.2; "
+        f"run.pretrained = '{out}/SEED=0_X=3_pre'",
+    ]
+    assert len(calls) == 6
+    said = capsys.readouterr().out
+    assert "[2/4] SEED = 0, X = 3, LR = 0.2: top1 0.4 (0:0" in said
+    row = "| X = 3, LR = 0.1 | 40.0% ± 0.0% |"
+    assert row in said
+    assert row in (out / "results.md").read_text()
+    assert (out / "results.svg").read_text().startswith("<svg")
+    assert json.loads((out / "results.json").read_text())["X = 3, LR = 0.1"] == [{"top1": 0.4}] * 2
+
+
+def test_what_is_finished_is_passed_over_and_a_grid_may_grow(tmp_path, capsys):
+    assert _command(tmp_path, "--grid=X = [1, 2]") == 0
+    assert _command(tmp_path, "--grid=X = [1, 2, 3]") == 0
+    assert [call.split()[0] for call in _calls(tmp_path)] == ["X=1_pre", "X=2_pre", "X=3_pre"]
+    assert "[1/3] X = 1: top1 0.1 (there already)" in capsys.readouterr().out
+
+
+def test_a_failed_cell_is_told_and_the_others_go_on(tmp_path, capsys):
+    assert _command(tmp_path, "--grid=X = [1, -2, 3]") == 1
+    said = capsys.readouterr().out
+    assert "[2/3] X = -2: FAILED, exit code 1; " in said
+    assert "error: it is negative" in said
+    assert "| X = -2 | – |" in said
+    assert "1 of 3 cells failed" in said
+    assert len(_calls(tmp_path)) == 3
+
+
+def test_a_signal_stops_the_run_first_and_once(tmp_path, capsys):
+    def kill():
+        while not (tmp_path / "X=99_pre" / "waits").exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    before = signal.getsignal(signal.SIGTERM)
+    assert _command(tmp_path, "--grid=X = [99, 1]") == 130
+    killer.join()
+    assert (tmp_path / "X=99_pre" / "stopped").read_text() == str(int(signal.SIGTERM))
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert "the same command goes on" in capsys.readouterr().err
+    assert len(_calls(tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--gin_file="], "give --gin_file=NAME.gin"),
+        (["--output="], "--output=DIR and a grid"),
+        (["--output=gs://a/b"], "must be a local folder"),
+        (["--then_grid=X = [1]"], "for the gin file of --then"),
+        (["--then=there/pre.gin"], "must be of two names"),
+        (["--grid=X = [1]", "--first_grid=X = [2]"], "X is in two grids"),
+        (["--grid=X"], "is no axis"),
+        (["--grid=X = [1]", "--gin_param=Y = 2"], "holds a sweep with --gin_param="),
+        (["--output={file}/x"], "cannot be made"),
+    ],
+)
+def test_mistakes_are_told_before_any_run(tmp_path, capsys, arguments, words):
+    out, file = tmp_path / "out", tmp_path / "file"
+    assert _command(out, "--grid=X = [1]") == 0
+    file.write_text("")
+    assert _command(out, *(argument.format(file=file) for argument in arguments)) == 2
+    assert words in capsys.readouterr().err
+    assert len(_calls(out)) == 1

@@ -1,0 +1,44 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""Means, spreads and what was not measured; the picture shows every run where it belongs."""
+
+import re
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+from official_cvrl.sweep import table
+
+_ROWS = {
+    "a|b": [{"top1": 0.5, "knn_top1": 0.25}, {"top1": 0.7}],
+    "long name " * 9: [{"top1": 0.55, "other_top1": 1.0}],
+    "<none>": [],
+}
+
+
+def test_a_table_of_means_and_spreads():
+    columns = table.measures(_ROWS)
+    assert columns == ["knn_top1", "top1", "other_top1"]
+    lines = table.markdown(_ROWS, first="x", columns=columns, titles={"top1": "linear"}).split("\n")
+    assert lines[0] == "| x | kNN top-1 | linear | other top1 |"
+    assert lines[2] == "| a\\|b | 25.0% | 60.0% ± 14.1% | – |"
+    assert lines[3].endswith("| – | 55.0% | 100.0% |")
+    assert lines[4] == "| <none> | – | – | – |"
+
+
+def test_the_picture_has_each_run_at_its_value():
+    root = ElementTree.fromstring(table.picture(_ROWS, measure="top1"))
+    space = "{http://www.w3.org/2000/svg}"
+    circles = root.findall(f"{space}circle")
+    assert [circle.find(f"{space}title").text for circle in circles] == ["50.0%", "70.0%", "55.0%"]
+    a, c, b = (float(circle.get("cx")) for circle in circles)
+    assert b - a == pytest.approx((c - a) / 4, abs=0.2)
+    texts = {node.text: node for node in root.findall(f"{space}text")}
+    assert "<none>" in texts
+    ticks = [(float(n.get("x")), int(t[:-1])) for t, n in texts.items() if re.fullmatch(r"\d+%", t)]
+    (x0, low), (x1, high) = ticks[0], ticks[-1]
+    assert low <= 50 and high >= 70
+    assert a == pytest.approx(x0 + (x1 - x0) * (50 - low) / (high - low), abs=0.2)
+
+
+def test_a_picture_of_one_value():
+    ElementTree.fromstring(table.picture({"a": [{"top1": 1.0}]}, measure="top1"))
