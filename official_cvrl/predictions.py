@@ -57,6 +57,13 @@ def confusion(found: Predictions) -> Confusion:
     return Confusion(found.label_names, counts)
 
 
+def most_often_taken_for(table: Confusion, label: int) -> tuple[str, int] | None:
+    """Returns the other class that most videos of a class got, and how many; None if none did."""
+    others = np.where(np.arange(len(table.counts)) == label, 0, table.counts[label])
+    other = int(others.argmax())
+    return (table.label_names[other], int(others[other])) if others[other] else None
+
+
 def write(folder: str, found: Predictions) -> Sequence[str]:
     """Writes three files, each whole or not at all.
 
@@ -128,13 +135,7 @@ def _of_classes(found, table):
             continue
         chosen = found.probabilities[own], found.labels[own]
         shares = (f"{metrics.top_k_accuracy(*chosen, k=k):.6g}" for k in ks)
-        yield name, own.sum(), *shares, *_most_often(table, label)
-
-
-def _most_often(table, label):
-    others = np.where(np.arange(len(table.counts)) == label, 0, table.counts[label])
-    other = int(others.argmax())
-    return (table.label_names[other], others[other]) if others[other] else ("", "")
+        yield name, own.sum(), *shares, *(most_often_taken_for(table, label) or ("", ""))
 
 
 def _of_confusion(table):

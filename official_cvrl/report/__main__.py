@@ -8,7 +8,9 @@ from absl import app, flags
 from official_cvrl import commands, errors
 from official_cvrl.report import page
 
-_MODEL_DIR = flags.DEFINE_string("model_dir", None, "Folder of a training run.")
+_MODEL_DIR = flags.DEFINE_multi_string(
+    "model_dir", [], "Folder of a training run; repeat it to compare several on one page."
+)
 _OUTPUT = flags.DEFINE_string("output", None, "The HTML file to write.")
 _MAX_TRAIN_VIDEOS = flags.DEFINE_integer(
     "max_train_videos",
@@ -26,7 +28,11 @@ def main(unused_argv):
 def _run():
     if not _MODEL_DIR.value or not _OUTPUT.value:
         raise errors.UserError("give --model_dir=RUN and --output=FILE.html")
-    page.write(_MODEL_DIR.value, _OUTPUT.value, max_train_videos=_MAX_TRAIN_VIDEOS.value)
+    if len(_MODEL_DIR.value) > 1:
+        page.write_comparison(_MODEL_DIR.value, _OUTPUT.value)
+    else:
+        (model_dir,) = _MODEL_DIR.value
+        page.write(model_dir, _OUTPUT.value, max_train_videos=_MAX_TRAIN_VIDEOS.value)
     print(f"Report: {_OUTPUT.value} ({os.path.getsize(_OUTPUT.value) / 1e6:.1f} MB)")
 
 

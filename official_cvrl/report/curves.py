@@ -1,5 +1,5 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
-"""One scalar over the steps as an SVG drawing with readable axes."""
+"""Scalars over the steps as an SVG drawing with readable axes."""
 
 import dataclasses
 import json
@@ -29,37 +29,56 @@ class Guide:
     name: str
 
 
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """A curve among others.
+
+    Attributes:
+        series: at least one point.
+        name: what it is; "" where it stands alone.
+        class_: how it is drawn, see page.css.
+    """
+
+    series: events.Series
+    name: str = ""
+    class_: str = ""
+
+
 def chart(
-    series: events.Series, measure: measures.Measure, *, guide: Guide | None = None
+    lines: Sequence[Line], measure: measures.Measure, *, guide: Guide | None = None
 ) -> markup.Markup:
-    """Draws a curve.
+    """Draws curves.
 
     Args:
-        series: at least one point.
-        measure: how its values are shown.
+        lines: at least one.
+        measure: how their values are shown.
         guide: a line to compare with.
 
     Returns:
-        An <svg> with the points as JSON, [[x, y, step, value as shown], …], in `data-points`.
+        An <svg> with the points as JSON, [[x, y, step, value as shown], …], in `data-points`. Of
+        several curves they are those of the one with the most points, and the others' values at
+        the nearest step are told beside it.
     """
-    series = thinned(series, most=_MOST_POINTS)
-    values = [*series.values, *([guide.value] if guide else [])]
+    lines = [dataclasses.replace(a, series=thinned(a.series, most=_MOST_POINTS)) for a in lines]
+    values = [value for line in lines for value in line.series.values]
+    values += [guide.value] if guide else []
     # Shares stand on zero.
     y_ticks = ticks(0.0 if measure.is_share else min(values), max(values), most=6)
-    x = _Scale(min(0, series.steps[0]), series.steps[-1], _LEFT, _WIDTH - _RIGHT)
+    first = min(line.series.steps[0] for line in lines)
+    last = max(line.series.steps[-1] for line in lines)
+    x = _Scale(min(0, first), last, _LEFT, _WIDTH - _RIGHT)
     y = _Scale(y_ticks[0], y_ticks[-1], _HEIGHT - _BOTTOM, _TOP)
-    points = [(x(s), y(v)) for s, v in zip(series.steps, series.values, strict=True)]
     return markup.element(
         "svg",
         *_grid(y_ticks, y, measure),
         *_step_axis(x),
-        *_line(points),
+        *(part for line in lines for part in _line(line, _places(line.series, x, y))),
         *([_guide(guide, y, measure)] if guide else []),
         viewBox=f"0 0 {_WIDTH} {_HEIGHT}",
         role="img",
         tabindex=0,
-        aria_label=_spoken(series, measure),
-        data_points=_hover_points(points, series, measure),
+        aria_label="; ".join(_spoken(line, measure) for line in lines),
+        data_points=_hover_points(lines, x, y, measure),
         data_top=_TOP,
         data_bottom=_HEIGHT - _BOTTOM,
     )
@@ -139,31 +158,45 @@ def _guide(guide, y, measure):
     )
 
 
-def _line(points):
+def _places(series, x, y):
+    return [(x(step), y(value)) for step, value in zip(series.steps, series.values, strict=True)]
+
+
+def _line(line, points):
     path = "M" + "L".join(f"{x} {y}" for x, y in points)
-    yield markup.element("path", d=path, class_="line")
+    yield markup.element("path", d=path, class_=f"line {line.class_}".strip())
     if len(points) <= _MOST_DOTS:
         for x, y in points:
-            yield markup.element("circle", cx=x, cy=y, r=2.6, class_="dot")
+            class_ = f"dot {line.class_}".strip()
+            yield markup.element("circle", cx=x, cy=y, r=2.6, class_=class_)
 
 
 def _text(text, x, y, anchor):
     return markup.element("text", text, x=x, y=round(y, 1), text_anchor=anchor)
 
 
-def _spoken(series, measure):
+def _spoken(line, measure):
+    series, name = line.series, line.name or measure.title
     first, last = measure.shown(series.values[0]), measure.shown(series.values[-1])
     if len(series.steps) == 1:
-        return f"{measure.title}: {last} at step {series.steps[0]}"
-    return f"{measure.title}: {first} at step {series.steps[0]}, {last} at step {series.steps[-1]}"
+        return f"{name}: {last} at step {series.steps[0]}"
+    return f"{name}: {first} at step {series.steps[0]}, {last} at step {series.steps[-1]}"
 
 
-def _hover_points(points, series, measure):
+def _hover_points(lines, x, y, measure):
+    longest = max(lines, key=lambda line: len(line.series.steps))
+    steps = longest.series.steps
     table = [
-        [x, y, f"{step:,}", measure.shown(value)]
-        for (x, y), step, value in zip(points, series.steps, series.values, strict=True)
+        [*place, f"{step:,}", " · ".join(_read(line, step, measure) for line in lines)]
+        for place, step in zip(_places(longest.series, x, y), steps, strict=True)
     ]
     return json.dumps(table, separators=(",", ":"))
+
+
+def _read(line, step, measure):
+    """A line's value at the nearest of its steps."""
+    nearest = int(np.abs(line.series.steps - step).argmin())
+    return f"{line.name} {measure.shown(line.series.values[nearest])}".strip()
 
 
 def _count(number):

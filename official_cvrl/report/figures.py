@@ -1,7 +1,7 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """The curves of a run, and the first clips it saw."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from official_cvrl.report import curves as curves_lib
 from official_cvrl.report import events, facts, markup, measures, pictures, runs
@@ -21,24 +21,35 @@ def curves(
         test: its evaluation events.
         data: see `facts.read_data`.
     """
-    hidden = _IN_FACTS | ({"loss"} if _PARTS_OF_LOSS & train.scalars.keys() else set())
+    left_out = hidden(train.scalars)
     found = [
         (tag, side, series)
         for side, part in (("train", train), ("test", test))
         for tag, series in part.scalars.items()
-        if tag not in hidden and len(series.steps) > 1 and series.values.any()
+        if tag not in left_out and len(series.steps) > 1 and series.values.any()
     ]
-    found.sort(key=lambda item: _place(item[0]))
+    found.sort(key=lambda item: place(item[0]))
     if not found:
         return _section("Curves", "There are none: nothing was written down in train/ and eval/.")
     num_classes = data[run.info.data_dir].num_classes
-    charts = [_chart(run, tag, side, series, num_classes) for tag, side, series in found]
+    together = _train_and_test(run, found)
+    charts = [_both(*together, num_classes)] if together else []
+    charts += [
+        _chart(run, tag, side, series, num_classes)
+        for tag, side, series in found
+        if not (together and tag in ("accuracy", "top1"))
+    ]
     return _section(
         "Curves",
         "Blue is training, each point the mean since the point before; orange is the test videos. "
         "Point at a curve, or use the arrow keys, to read it.",
         markup.element("div", *charts, class_="charts"),
     )
+
+
+def hidden(tags: Collection[str]) -> Collection[str]:
+    """Returns which of a run's scalars get no chart: in the facts, or the sum of what is shown."""
+    return _IN_FACTS | ({"loss"} if _PARTS_OF_LOSS & set(tags) else set())
 
 
 def clips(train: events.Events) -> markup.Markup:
@@ -71,13 +82,26 @@ def film(jpeg: bytes, *, num_frames: int, spoken: str) -> markup.Markup:
     return markup.element("div", image, class_="strip", style=f"--n:{num_frames}")
 
 
+def moving(jpeg: bytes, *, num_frames: int, spoken: str) -> markup.Markup:
+    """Returns a film strip seen through a hole of one frame, behind which it moves.
+
+    Args:
+        jpeg: see `pictures.strip`.
+        num_frames: frames in it.
+        spoken: what is said instead of the picture.
+    """
+    image = markup.element("img", src=pictures.data_uri(jpeg), alt=spoken)
+    return markup.element("div", image, class_="moving", style=f"--n:{num_frames}")
+
+
 def _section(title, caption, *content):
     return markup.element(
         "section", markup.element("h2", title), markup.element("p", caption), *content
     )
 
 
-def _place(tag):
+def place(tag: str) -> tuple[int, str]:
+    """Returns where a scalar stands among the others, as a key to sort by."""
     # The loss and its accuracy first, then what is measured on test videos.
     order = (
         *("contrastive_loss", "classification_loss", "detection_loss", "loss", "accuracy"),
@@ -86,10 +110,42 @@ def _place(tag):
     return (order.index(tag) if tag in order else len(order), tag)
 
 
+def _train_and_test(run, found):
+    """A classifier's accuracy in training and its top-1, if both are there (Figure 6)."""
+    by_tag = {tag: series for tag, _, series in found}
+    if run.is_classification and {"accuracy", "top1"} <= by_tag.keys():
+        return by_tag["accuracy"], by_tag["top1"]
+    return None
+
+
+def _both(train, test, num_classes):
+    measure = measures.describe("top1")
+    guess = measures.guess("top1", num_classes=num_classes)
+    lines = [
+        curves_lib.Line(train, "training", "train dashed"),
+        curves_lib.Line(test, "test", "test"),
+    ]
+    last = markup.element("b", measure.shown(test.values[-1]))
+    return markup.element(
+        "figure",
+        markup.element(
+            "h3",
+            markup.element("span", "Top-1 in training and testing"),
+            markup.element("output", f"step {test.steps[-1]:,} ", last),
+        ),
+        curves_lib.chart(
+            lines, measure, guide=curves_lib.Guide(guess, "a guess:") if guess else None
+        ),
+        markup.element(
+            "figcaption", "Dashed: one clip of each training video; solid: the test videos."
+        ),
+        class_="chart test",
+    )
+
+
 def _chart(run, tag, side, series, num_classes):
     measure = measures.describe(tag, contrastive=run.is_pretraining)
     guess = measures.guess(tag, num_classes=num_classes, num_candidates=facts.num_candidates(run))
-    guide = None if guess is None else curves_lib.Guide(guess, "a guess:")
     last = markup.element("b", measure.shown(series.values[-1]))
     return markup.element(
         "figure",
@@ -98,10 +154,14 @@ def _chart(run, tag, side, series, num_classes):
             markup.element("span", measure.title),
             markup.element("output", f"step {series.steps[-1]:,} ", last),
         ),
-        curves_lib.chart(series, measure, guide=guide),
+        curves_lib.chart([curves_lib.Line(series)], measure, guide=_guide(guess)),
         markup.element("figcaption", measure.caption),
         class_=f"chart {side}",
     )
+
+
+def _guide(guess):
+    return None if guess is None else curves_lib.Guide(guess, "a guess:")
 
 
 def _strips(sheets, *, names):

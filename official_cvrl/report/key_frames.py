@@ -10,16 +10,14 @@ import tensorflow as tf
 from PIL import Image
 
 from official_cvrl import errors, manifest, records
-from official_cvrl.data import augment, detection, faults
-from official_cvrl.report import pictures, runs
+from official_cvrl.data import detection, faults
+from official_cvrl.report import augmentations, pictures, runs
 from official_cvrl.tasks import detector as detector_lib
 
 _SHOWN, _AUGMENTED, _DRAWS = 8, 2, 3
 _LABELS_SAID = 3
 _CANDIDATES = 8  # So many records are looked at for each that is shown.
 _LONGEST_SIDE = 480
-_PRESETS = (augment.crop_flip_only, augment.no_spatial, augment.paper, augment.published)
-_PRESET_OF = {f"augment.{preset.__name__}": preset for preset in _PRESETS}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -200,23 +198,9 @@ def _training(run) -> detection.TrainInput:
     told = {name: run.settings.value(f"detection.TrainInput.{name}") for name in names}
     values = {name: value for name, value in told.items() if value is not None}
     try:
-        return detection.TrainInput(augmentation=_augmentation(run.settings), **values)
+        augmentation = augmentations.read(run.settings, "detection.TrainInput.augmentation")
+        return detection.TrainInput(augmentation=augmentation, **values)
     except (TypeError, ValueError) as error:
         raise errors.UserError(
             f"{run.model_dir}/config.gin does not say how the run crops: {error}"
         ) from error
-
-
-def _augmentation(settings):
-    bound = str(settings.value("detection.TrainInput.augmentation", ""))
-    made = bound.removeprefix("@").removesuffix("()")
-    if made in _PRESET_OF:
-        return _PRESET_OF[made]()
-    if made != "augment.Augmentation":  # Of one in a scope the numbers are bound elsewhere.
-        raise ValueError(
-            f"its augmentation is {bound or 'missing'}, and this page knows augment.Augmentation, "
-            f"{', '.join(_PRESET_OF)}"
-        )
-    names = [field.name for field in dataclasses.fields(augment.Augmentation)]
-    values = {name: settings.value(f"augment.Augmentation.{name}") for name in names}
-    return augment.Augmentation(**{n: v for n, v in values.items() if v is not None})

@@ -13,10 +13,10 @@ from PIL import Image
 
 from official_cvrl import errors, manifest, metrics, records, run_info
 from official_cvrl.data import clip_format, feed, sampling
-from official_cvrl.report import pictures
+from official_cvrl.report import embedding_map, pictures
 from official_cvrl.tasks import views
 
-_FRAMES_SHOWN = 3
+_FRAMES_SHOWN = 8
 _NUM_QUERIES = 8
 _NUM_NEIGHBORS = 4
 _PIXELS_PER_PASS = 1 << 24  # of clips that go through the backbone at once
@@ -31,7 +31,7 @@ class Video:
         name: of its record.
         label: its class; "" if it has none.
         strip: JPEG of some frames of its middle clip, side by side.
-        num_frames: how many, three unless the clip is shorter.
+        num_frames: how many, eight unless the clip is shorter.
     """
 
     name: str
@@ -75,6 +75,7 @@ class Gallery:
         query_split: that split; the training split itself if there is no other.
         right_share: share of all embedded query videos whose nearest neighbour has their class;
             None without labels.
+        laid_out: those videos on a plane; None if they are too few for it.
     """
 
     queries: Sequence[Query]
@@ -83,6 +84,7 @@ class Gallery:
     query_share: tuple[int, int]
     query_split: str
     right_share: float | None
+    laid_out: embedding_map.Map | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -205,6 +207,23 @@ def _gallery(train, query, clip, checkpoint):
         right_share=_right_share(query.labels, train.labels[order[:, 0]])
         if num_neighbors
         else None,
+        laid_out=_laid_out(query, clip),
+    )
+
+
+def _laid_out(query, clip):
+    embeddings = query.embeddings[: embedding_map.MOST_VIDEOS]
+    if len(embeddings) < embedding_map.FEWEST_VIDEOS:
+        return None
+    places = embedding_map.places(embeddings)
+    chosen = embedding_map.spread(places, embedding_map.MOST_PICTURES)
+    shown = _videos(query.shards, chosen, clip, frames_shown=1)
+    return embedding_map.Map(
+        places,
+        query.labels[: len(embeddings)],
+        query.shards.label_names,
+        {number: video.strip for number, video in shown.items()},
+        query.shards.split,
     )
 
 
@@ -218,27 +237,33 @@ def _right_share(labels, nearest):
 
 
 def _videos(
-    shards: manifest.ShardSet, wanted: Sequence[int], clip: clip_format.ClipFormat
+    shards: manifest.ShardSet,
+    wanted: Sequence[int],
+    clip: clip_format.ClipFormat,
+    *,
+    frames_shown: int = _FRAMES_SHOWN,
 ) -> Mapping[int, Video]:
     """Reads the records with some numbers; they are counted over the shards in order."""
     dataset = tf.data.TFRecordDataset(list(shards.paths), shards.compression)
     wanted, last = set(wanted), max(wanted, default=-1)
     found = enumerate(dataset.take(last + 1).as_numpy_iterator())
     return {
-        index: _video(records.decode_example(serialized), shards.label_names, clip)
+        index: _video(records.decode_example(serialized), shards.label_names, clip, frames_shown)
         for index, serialized in found
         if index in wanted
     }
 
 
-def _video(example, label_names, clip):
+def _video(example, label_names, clip, frames_shown):
     indices = sampling.dense_clip_frames(
         len(example.frames),
         num_frames=clip.num_frames,
         temporal_stride=clip.temporal_stride,
         num_test_clips=1,
     ).numpy()[0]
-    shown = [indices[place] for place in pictures.spread(len(indices), _FRAMES_SHOWN)]
+    middle = [len(indices) // 2]
+    places = pictures.spread(len(indices), frames_shown) if frames_shown > 1 else middle
+    shown = [indices[place] for place in places]
     frames = [Image.open(io.BytesIO(example.frames[i])).convert("RGB") for i in shown]
     strip = pictures.strip(frames)
     return Video(example.example_id, _label(example, label_names), strip, len(shown))

@@ -6,7 +6,10 @@ from collections.abc import Sequence
 
 from official_cvrl import errors, outputs
 from official_cvrl.report import (
+    comparison,
+    confusions,
     document,
+    embedding_map,
     events,
     facts,
     figures,
@@ -17,6 +20,8 @@ from official_cvrl.report import (
     results,
     retrieval,
     runs,
+    view_figures,
+    views_made,
 )
 
 
@@ -40,6 +45,30 @@ def write(model_dir: str, output: str, *, max_train_videos: int = 2000) -> None:
         file.write(text.encode())
 
 
+def write_comparison(model_dirs: Sequence[str], output: str) -> None:
+    """Writes a page that shows several runs beside each other; it appears whole or not at all.
+
+    Args:
+        model_dirs: folders of training runs.
+        output: the HTML file.
+
+    Raises:
+        UserError: no run there, too many of them, or the output cannot be written.
+    """
+    compared = comparison.read(model_dirs)
+    outputs.refuse_unwritable(output)
+    data = facts.read_data([member.run for member in compared])
+    text = document.render(
+        f"{len(compared)} runs · CVRL",
+        comparison.header(compared),
+        results.section(compared[0].run, [member.run for member in compared], data),
+        comparison.curves(compared),
+        comparison.settings(compared),
+    )
+    with outputs.whole_file(output) as file:
+        file.write(text.encode())
+
+
 def _sections(run: runs.Run, max_train_videos: int) -> Sequence[str]:
     train = events.read(os.path.join(run.model_dir, "train"))
     test = events.read(os.path.join(run.model_dir, "eval"))
@@ -48,9 +77,11 @@ def _sections(run: runs.Run, max_train_videos: int) -> Sequence[str]:
     return [
         headline.header(run, family, train, data),
         results.section(run, family, data),
+        confusions.section(run, family),
         figures.curves(run, train, test, data),
         figures.clips(train),
-        *(_key_frames(run) if run.is_detection else [_neighbors(run, max_train_videos)]),
+        *([_views_made(run)] if run.is_pretraining else []),
+        *(_key_frames(run) if run.is_detection else _neighbors(run, max_train_videos)),
         facts.section(run, train, data),
     ]
 
@@ -68,9 +99,17 @@ def _or_missing(title, make):
         return persons.missing(title, str(error))
 
 
+def _views_made(run):
+    try:
+        return view_figures.section(views_made.read(run))
+    except errors.UserError as error:
+        return view_figures.missing(str(error))
+
+
 def _neighbors(run, max_train_videos):
     if max_train_videos < 1:
-        return retrieval.missing("they were left out (--max_train_videos=0)")
+        yield retrieval.missing("they were left out (--max_train_videos=0)")
+        return
     try:
         gallery = neighbors.find(
             run.model_dir,
@@ -80,5 +119,8 @@ def _neighbors(run, max_train_videos):
             max_train_videos=max_train_videos,
         )
     except errors.UserError as error:
-        return retrieval.missing(str(error))
-    return retrieval.section(gallery)
+        yield retrieval.missing(str(error))
+        return
+    yield retrieval.section(gallery)
+    if gallery.laid_out:
+        yield embedding_map.section(gallery.laid_out)

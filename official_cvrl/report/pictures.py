@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from PIL import Image
 
 _LARGEST_FRAME = 128
-_MOST_FRAMES = 8
+MOST_FRAMES = 8
 _QUALITY = 88
 
 
@@ -41,7 +41,7 @@ def split_rows(picture: bytes, *, num_rows: int) -> Sequence[tuple[bytes, int]]:
     sheet = Image.open(io.BytesIO(picture)).convert("RGB")
     size = sheet.height // num_rows
     count = sheet.width // size
-    chosen = spread(count, _MOST_FRAMES)
+    chosen = spread(count, MOST_FRAMES)
     return [
         (strip([sheet.crop(_box(column, row, size)) for column in chosen]), len(chosen))
         for row in range(num_rows)

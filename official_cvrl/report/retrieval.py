@@ -1,5 +1,5 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
-"""The section with nearest neighbours, frames side by side."""
+"""The section with nearest neighbours, each a thumbnail that moves."""
 
 import os
 
@@ -12,7 +12,7 @@ def section(gallery: neighbors.Gallery) -> markup.Markup:
     """Shows each query beside its neighbours, marked right or wrong where classes are known."""
     caption = (
         f"On the left a {gallery.query_split} video, beside it the training videos whose "
-        "embeddings lie nearest, three frames of each; the number is the cosine similarity."
+        "embeddings lie nearest; the number is the cosine similarity. Point at one to stop it."
     )
     rows = [_row(query, gallery.query_split) for query in gallery.queries]
     return markup.element(
@@ -75,7 +75,7 @@ def _video(video, below, *, class_, mark=None):
     text = [shown] if mark is None else [mark, " ", shown]
     return markup.element(
         "figure",
-        figures.film(video.strip, num_frames=video.num_frames, spoken=f"Three frames of {name}"),
+        figures.moving(video.strip, num_frames=video.num_frames, spoken=f"A clip of {name}"),
         markup.element("figcaption", *text, markup.element("small", below)),
         class_=class_,
         title=video.name,

@@ -5,6 +5,7 @@ import ast
 import dataclasses
 import os
 import re
+from collections.abc import Mapping
 from typing import Any
 
 _NAME = "config.gin"
@@ -40,6 +41,11 @@ class Settings:
             return ast.literal_eval(text)
         except (ValueError, SyntaxError):
             return default
+
+    def bindings(self) -> Mapping[str, str]:
+        """Returns what is bound to which name, each as it is written, on one line."""
+        found = re.findall(r"^([\w./]+) = ((?:.|\n +)*)$", self.text, re.MULTILINE)
+        return {name: re.sub(r"\\?\n +", " ", text).strip() for name, text in found}
 
     def _bound(self, name):
         # gin breaks long values after a backslash.

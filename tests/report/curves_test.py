@@ -17,7 +17,7 @@ def _series(points):
 
 
 def _drawn(points, measure, guide=None):
-    svg = ET.fromstring(curves.chart(_series(points), measure, guide=guide))
+    svg = ET.fromstring(curves.chart([curves.Line(_series(points))], measure, guide=guide))
     return svg, json.loads(svg.get("data-points"))
 
 

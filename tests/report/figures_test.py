@@ -36,6 +36,16 @@ def test_curves_in_order(demo):
     assert "<output>step 30 <b>50.0%</b></output>" in section
 
 
+def test_a_classifiers_training_and_testing_share_a_drawing(tmp_path):
+    run = conftest.write_run(tmp_path / "run", data_dir=tmp_path, config=conftest.LINEAR)
+    conftest.write_events(tmp_path / "run" / "train", {"accuracy": {10: 0.25, 20: 0.5}})
+    conftest.write_events(tmp_path / "run" / "eval", {"top1": {10: 0.5, 20: 0.75}})
+    section = _curves(run)
+    assert _charts(section) == [("test", "Top-1 in training and testing")]
+    assert re.findall(r'class="(line [^"]*)"', section) == ["line train dashed", "line test"]
+    assert "training 50.0% · test 75.0%" in section
+
+
 def test_what_says_nothing_is_left_out(tmp_path):
     run = conftest.write_run(tmp_path / "run", data_dir=tmp_path, config=conftest.LINEAR)
     steps = {10: 1.0, 20: 0.5}

@@ -51,10 +51,10 @@ def test_the_same_pictures_are_nearest(tmp_path):
 def test_the_frames_are_of_the_middle_clip(tmp_path):
     conftest.write_records(tmp_path / "records", train=2, test=1)
     video = _find(tmp_path).queries[0].video
-    assert video.num_frames == 3
+    assert video.num_frames == 4
     strip = np.asarray(Image.open(io.BytesIO(video.strip)), np.int32)
     # The middle 4 of 6 frames are 1 … 4; a frame is 20 pixels high, of 24 the middle 20 are shown.
-    for place, index in enumerate((1, 3, 4)):
+    for place, index in enumerate((1, 2, 3, 4)):
         jpeg = conftest.frames(0)[index]
         frame = np.asarray(Image.open(io.BytesIO(jpeg)), np.int32)[:, 2:22]
         shown = strip[:, 20 * place : 20 * place + 20]

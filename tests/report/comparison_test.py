@@ -1,0 +1,77 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""Several runs on one page: whose curve is whose, and what their settings differ in."""
+
+import json
+import os
+import re
+
+import pytest
+
+from official_cvrl import errors
+from official_cvrl.report import comparison, page
+from tests.report import conftest
+
+
+def _run(folder, losses, *, batch=8, **scalars):
+    config = conftest.PRETRAINING.replace("BATCH = 8", f"BATCH = {batch}")
+    conftest.write_run(folder, data_dir="/data", config=config, results={"knn_top1": 0.5})
+    conftest.write_events(folder / "train", {"contrastive_loss": losses, **scalars})
+    return str(folder)
+
+
+def test_one_drawing_of_what_two_wrote_and_each_in_its_colour(tmp_path):
+    one = _run(tmp_path / "x" / "run", {10: 3.0, 20: 2.0}, entropy={10: 1.0, 20: 0.5})
+    two = _run(tmp_path / "y" / "run", {10: 3.5, 20: 2.5, 30: 1.5})
+    members = comparison.read([one, two])
+    assert [member.name for member in members] == ["x/run", "y/run"]
+    section = comparison.curves(members)
+    assert re.findall(r"<h3><span>([^<]*)", section) == ["Contrastive loss"]
+    assert re.findall(r'class="line (\w+)"', section) == ["c0", "c1"]
+    points = json.loads(re.search(r'data-points="([^"]*)"', section)[1].replace("&quot;", '"'))
+    assert [point[2:] for point in points] == [
+        ["10", "x/run 3 · y/run 3.5"],
+        ["20", "x/run 2 · y/run 2.5"],
+        ["30", "x/run 2 · y/run 1.5"],
+    ]
+    heights = {}
+    for class_, x, y in re.findall(
+        r'<circle cx="([\d.]+)" cy="([\d.]+)" r="2.6" class="dot (\w+)"', section
+    ):
+        heights.setdefault(y, []).append((float(class_), float(x)))
+    (_, first), (_, second) = heights["c0"][0], heights["c1"][0]
+    assert first > second  # 3 lies lower than 3.5.
+    assert heights["c0"][1][0] == heights["c1"][1][0]
+    assert re.findall(r'<li class="(c\d)">x/<wbr>run', comparison.header(members)) == ["c0"]
+
+
+def test_settings_that_differ_and_how_many_do_not(tmp_path):
+    members = comparison.read(
+        [_run(tmp_path / "a", {1: 1.0}), _run(tmp_path / "b", {1: 1.0}, batch=16)]
+    )
+    section = comparison.settings(members)
+    assert re.findall(r"<th scope=\"row\">(.*?)</th><td>(.*?)</td><td>(.*?)</td>", section) == [
+        ("BATCH", "8", "16")
+    ]
+    assert "3 others are the same" in section
+    assert "There is no scalar" in comparison.curves(members)
+    assert "All runs have the same" in comparison.settings(members[:1])
+
+
+def test_the_page_of_two_runs(demo, tmp_path):
+    path = tmp_path / "report.html"
+    folders = [str(demo / name) for name in ("linear_eval", "linear_eval_random")]
+    page.write_comparison(folders, str(path))
+    text = path.read_text(encoding="utf-8")
+    for words in ("<h1>2 runs</h1>", "87.5%", "62.5%", "experiment.<wbr>run.<wbr>pretrained"):
+        assert words in text
+    assert os.listdir(tmp_path) == ["report.html"]
+
+
+@pytest.mark.parametrize(
+    ("times", "words"), [(2, "names a run twice"), (0, "holds no run"), (1, "8 at most")]
+)
+def test_what_cannot_be_compared_is_refused(tmp_path, times, words):
+    run = _run(tmp_path / "a", {1: 1.0})
+    others = [_run(tmp_path / f"{n}", {1: 1.0}) for n in range(8)] if times == 1 else []
+    with pytest.raises(errors.UserError, match=words):
+        comparison.read([run] * times + others if times else [str(tmp_path / "gone"), run])
