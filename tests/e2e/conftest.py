@@ -131,15 +131,35 @@ def _message(code, errors):
     return lines[0] + errors.split(lines[0])[1]
 
 
-@pytest.fixture(name="refused_here")
-def _refused_here(capsys):
-    """Runs train.py in this process, because one of its own takes seconds to start."""
+@pytest.fixture(name="train_here")
+def _train_here(capsys):
+    """Runs train.py in this process, because one of its own takes seconds to start.
+
+    Gives its exit code, and what it printed as results and as errors.
+    """
 
     def run(gin_file, **arguments):
         with flagsaver.flagsaver():
             flags.FLAGS(train_command(gin_file, **arguments))
             code = train_command_line.main(["train.py"])
-        return _message(code, capsys.readouterr().err)
+        return code, *capsys.readouterr()
 
     yield run
     tf.keras.mixed_precision.set_global_policy("float32")
+
+
+@pytest.fixture(name="refused_here")
+def _refused_here(train_here):
+    def run(gin_file, **arguments):
+        code, _, errors = train_here(gin_file, **arguments)
+        return _message(code, errors)
+
+    return run
+
+
+def command_here(module, *arguments):
+    """Runs a command of the project that defines its flags, in this process; returns its code."""
+    given = flags.FlagValues()
+    module.define_flags(given)
+    given([module.__name__, *map(str, arguments)])
+    return module.run(given)

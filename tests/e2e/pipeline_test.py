@@ -5,7 +5,11 @@ import json
 import pathlib
 
 import numpy as np
+import pytest
 
+from official_cvrl import run_info
+from official_cvrl.report import page
+from official_cvrl.serving import export, extract
 from tests.e2e import conftest
 
 _WITHOUT_THE_PACKAGE = """
@@ -17,57 +21,52 @@ np.save(sys.argv[3], model.signatures["serving_default"](clips=clips)["embedding
 """
 
 
-def test_linear_evaluation_of_the_run_beside_it(pretrained, records):
+def test_linear_evaluation_of_the_run_beside_it(train_here, pretrained, records):
     run = pretrained.parent / "linear_eval"
-    done = conftest.train("linear_eval.gin", model_dir=run, data_dir=records)
-    assert done.returncode == 0, done.stderr
-    assert f"Backbone from {pretrained}/ckpt-12" in done.stdout
+    code, said, errors = train_here("linear_eval.gin", model_dir=run, data_dir=records)
+    assert code == 0, errors
+    assert f"Backbone from {pretrained}/ckpt-12" in said
     results = json.loads((run / "results.json").read_text())
     assert set(results) == {"top1", "knn_top1"}
     described = json.loads((run / "run.json").read_text())
     assert described["label_names"] == (records / "labels.txt").read_text().splitlines()
     assert described["classifier"]["num_classes"] == len(described["label_names"])
-    again = conftest.train("linear_eval.gin", model_dir=run, data_dir=records, mode="eval")
-    assert json.loads((run / "results.json").read_text()) == results, again.stderr
+    (run / "results.json").unlink()
+    code, _, errors = train_here("linear_eval.gin", model_dir=run, data_dir=records, mode="eval")
+    assert json.loads((run / "results.json").read_text()) == results, errors
 
 
-def test_saved_model_and_embeddings(pretrained, videos, tmp_path):
-    served = tmp_path / "saved_model"
-    for version in ("1", "2"):
-        done = conftest.python(
-            *("-m", "official_cvrl.serving.export"),
-            *(f"--model_dir={pretrained}", f"--output={served}"),
-        )
-        assert done.returncode == 0, done.stderr
-        assert (served / version / "saved_model.pb").exists()
-    assert sorted(path.name for path in served.iterdir()) == ["1", "2"]
+@pytest.fixture(scope="module", name="served")
+def _served(tmp_path_factory, pretrained):
+    """The folder of versions that the command makes."""
+    folder = tmp_path_factory.mktemp("exported") / "saved_model"
+    flags = (f"--model_dir={pretrained}", f"--output={folder}")
+    assert conftest.command_here(export, *flags) == 0
+    assert [path.name for path in folder.iterdir()] == ["1"]
+    return folder
 
+
+def test_embeddings_of_the_saved_model(served, videos, tmp_path, capsys):
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"not a video")
     output = tmp_path / "embeddings.npz"
-    done = conftest.python(
-        *("-m", "official_cvrl.serving.extract", f"--saved_model={served}"),
-        *(f"--videos={videos / 'test'}", f"--videos={broken}", f"--output={output}"),
-    )
-    assert done.returncode == 1, done.stderr
-    assert f"no embedding: {broken}: unreadable" in done.stderr
+    sources = (f"--videos={videos / 'test'}", f"--videos={broken}")
+    flags = (f"--saved_model={served}", *sources, f"--output={output}")
+    assert conftest.command_here(extract, *flags) == 1
+    assert f"no embedding: {broken}: unreadable" in capsys.readouterr().err
     with np.load(output) as table:
         assert table["paths"].tolist() == sorted(map(str, (videos / "test").rglob("*.mp4")))
         assert table["embeddings"].shape == (4, 32)
         assert np.ptp(table["embeddings"], axis=0).max() > 0
 
 
-def test_saved_model_needs_no_package_and_equals_the_backbone(pretrained, tmp_path):
-    from official_cvrl import run_info
-    from official_cvrl.serving import export
-
-    version = export.export(str(pretrained), str(tmp_path / "saved_model"))
+def test_saved_model_needs_no_package_and_equals_the_backbone(served, pretrained, tmp_path):
     clips = np.random.default_rng(0).integers(0, 255, [3, 4, 20, 20, 3], np.uint8)
     np.save(tmp_path / "clips.npy", clips)
     script = tmp_path / "load.py"
     script.write_text(_WITHOUT_THE_PACKAGE)
     done = conftest.python(
-        script, version, tmp_path / "clips.npy", tmp_path / "out.npy", cwd=tmp_path
+        script, served / "1", tmp_path / "clips.npy", tmp_path / "out.npy", cwd=tmp_path
     )
     assert done.returncode == 0, done.stderr
     backbone, _ = run_info.load_backbone(str(pretrained), run_info.read_trained(str(pretrained)))
@@ -77,12 +76,9 @@ def test_saved_model_needs_no_package_and_equals_the_backbone(pretrained, tmp_pa
 
 
 def test_report_of_a_real_run(pretrained, tmp_path):
-    page = tmp_path / "report.html"
-    done = conftest.python(
-        "-m", "official_cvrl.report", f"--model_dir={pretrained}", f"--output={page}"
-    )
-    assert done.returncode == 0, done.stderr
-    text = page.read_text(encoding="utf-8")
+    output = tmp_path / "report.html"
+    page.write(str(pretrained), str(output))
+    text = output.read_text(encoding="utf-8")
     for words in ("Contrastive loss", "view 2", "the single nearest has the right class"):
         assert words in text
 
