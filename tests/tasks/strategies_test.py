@@ -11,10 +11,16 @@ import pytest
 
 from tests import cluster, imports
 
+# A chunk is two rows of each worker: four on one device, where they stand next to each other.
+_IN_CHUNKS = {"steps": 2, "chunk_size": 4, "rows": [0, 1, 4, 5, 2, 3, 6, 7]}
 
-def _start(output, environment, **settings):
+
+def _start(output, environment, cases, **settings):
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.tasks.updates", json.dumps(settings), str(output)],
+        [
+            *(sys.executable, "-m", "tests.tasks.updates"),
+            *(json.dumps(settings | {"cases": cases}), str(output)),
+        ],
         cwd=imports.ROOT,
         env=os.environ | environment,
         stdout=subprocess.DEVNULL,
@@ -23,26 +29,20 @@ def _start(output, environment, **settings):
     )
 
 
-def _result(process, output):
+def _results(process, output, cases):
+    """By case: loss and measures of each step; weights, moving statistics, momentum at the end."""
     _, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
-    with np.load(output) as values:
-        return dict(values)
+    found = {}
+    for case in cases:
+        with np.load(f"{output}.{case}.npz") as values:
+            found[case] = dict(values)
+    return found
 
 
-def _update(folder, **settings):
-    """Loss and measures of each step; weights, moving statistics and momentum after the last."""
-    output = folder / "update.npz"
-    return _result(_start(output, {}, **settings), output)
-
-
-def _updates_of_two_workers(folder, **settings):
-    started = []
-    for index, environment in enumerate(cluster.environments(2)):
-        output = folder / f"worker_{index}.npz"
-        process = _start(output, environment, strategy="multi_worker_mirrored", **settings)
-        started.append((process, output))
-    return [_result(*pair) for pair in started]
+def _updates(folder, cases, **settings):
+    output = folder / "update"
+    return _results(_start(output, {}, cases, **settings), output, cases)
 
 
 def _assert_same(found, expected, tolerance):
@@ -56,32 +56,44 @@ def _assert_same(found, expected, tolerance):
 
 @pytest.fixture(scope="module", name="one_device")
 def _one_device(tmp_path_factory):
-    return _update(tmp_path_factory.mktemp("one"), strategy="one_device")
+    cases = {"plain": {}, "compiled": {"xla": True}, "in_chunks": _IN_CHUNKS}
+    return _updates(tmp_path_factory.mktemp("one"), cases, strategy="one_device")
+
+
+@pytest.fixture(scope="module", name="two_workers")
+def _two_workers(tmp_path_factory):
+    """The folder of what they wrote, and the results of each of them."""
+    folder = tmp_path_factory.mktemp("two")
+    cases = {"plain": {"predictions": True}, "in_chunks": {"steps": 2, "chunk_size": 2}}
+    started = []
+    for index, environment in enumerate(cluster.environments(2)):
+        output = folder / f"worker_{index}"
+        process = _start(output, environment, cases, strategy="multi_worker_mirrored")
+        started.append((process, output))
+    return folder, [_results(*pair, cases) for pair in started]
 
 
 # Two replicas: tests/tasks/pretrain_test.py, in its own process.
 def test_four_replicas(tmp_path, one_device):
-    found = _update(tmp_path, strategy="mirrored", replicas=4)
-    _assert_same(found, one_device, 1e-9)
+    found = _updates(tmp_path, {"plain": {}}, strategy="mirrored", replicas=4)
+    _assert_same(found["plain"], one_device["plain"], 1e-9)
 
 
-def test_two_workers(tmp_path, one_device):
-    for found in _updates_of_two_workers(tmp_path, predictions=True):
-        _assert_same(found, one_device, 1e-9)
+def test_two_workers(two_workers, one_device):
+    folder, results = two_workers
+    for found in results:
+        _assert_same(found["plain"], one_device["plain"], 1e-9)
     # Of key frames on both of them the chief alone writes what was said.
-    assert [path.name for path in tmp_path.glob("*.csv*")] == ["worker_0.npz.csv"]
-    rows = (tmp_path / "worker_0.npz.csv").read_text().splitlines()
+    assert [path.name for path in folder.glob("*.csv*")] == ["worker_0.plain.csv"]
+    rows = (folder / "worker_0.plain.csv").read_text().splitlines()
     assert [row[:6] for row in rows] == ["a,0001"] * 2 + ["b,0002"] * 2
 
 
-def test_compiled_as_for_tpus(tmp_path, one_device):
-    found = _update(tmp_path, strategy="one_device", xla=True)
-    _assert_same(found, one_device, 1e-9)
+def test_two_workers_in_chunks(two_workers, one_device):
+    _, results = two_workers
+    for found in results:
+        _assert_same(found["in_chunks"], one_device["in_chunks"], 1e-9)
 
 
-def test_two_workers_in_chunks(tmp_path):
-    # A chunk is two rows of each worker: four on one device, where they stand next to each other.
-    rows = [0, 1, 4, 5, 2, 3, 6, 7]
-    expected = _update(tmp_path, strategy="one_device", steps=2, chunk_size=4, rows=rows)
-    for found in _updates_of_two_workers(tmp_path, steps=2, chunk_size=2):
-        _assert_same(found, expected, 1e-9)
+def test_compiled_as_for_tpus(one_device):
+    _assert_same(one_device["compiled"], one_device["plain"], 1e-9)

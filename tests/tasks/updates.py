@@ -1,7 +1,9 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """Runs training steps on fixed batches in a process of its own, and writes what came of them.
 
-python -m tests.tasks.updates '{"task": "pretrain", "strategy": "one", …}' OUTPUT.npz
+python -m tests.tasks.updates '{"strategy": "one_device", "cases": {"plain": {}, …}}' OUTPUT
+
+writes OUTPUT.plain.npz and so on: a case after the other, since a process takes seconds to start.
 """
 
 import json
@@ -74,16 +76,16 @@ def _strategy(name, num_replicas):
     return tf.distribute.MirroredStrategy([f"/cpu:{index}" for index in range(num_replicas)])
 
 
-def _task(settings, strategy):
+def _task(strategy, *, rows=tuple(range(_GLOBAL_BATCH_SIZE)), chunk_size=None):
     return pretrain.Pretraining(
         strategy=strategy,
-        feed=_FixedFeed(strategy, list(settings.get("rows", range(_GLOBAL_BATCH_SIZE)))),
+        feed=_FixedFeed(strategy, list(rows)),
         backbone=tiny.backbone,
         projection_head=lambda: heads.ProjectionHead(1, 16, 8),
         optimizer=tiny.sgd,
         augmentation=augment.published(),
         decay=1e-3,
-        chunk_size=settings.get("chunk_size"),
+        chunk_size=chunk_size,
     )
 
 
@@ -94,26 +96,32 @@ def _compiled(task):
 
 
 def main():
-    """Writes the measures of each step, and weights, momentum and embeddings after the last."""
+    """Writes what came of each case."""
     settings, output = json.loads(sys.argv[1]), sys.argv[2]
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(max(2, settings.get("replicas", 1)))
-    tf.keras.mixed_precision.set_global_policy(settings.get("precision", "float64"))
+    tf.keras.mixed_precision.set_global_policy("float64")
     strategy = _strategy(settings["strategy"], settings.get("replicas", 1))
+    for name, case in settings["cases"].items():
+        _run(strategy, f"{output}.{name}", **case)
+
+
+def _run(strategy, output, *, steps=_STEPS, xla=False, predictions=False, **changes):
+    """Writes the measures of each step, and weights, momentum and embeddings after the last."""
     tf.keras.utils.set_random_seed(0)
     with strategy.scope():
-        task = _task(settings, strategy)
-    if settings.get("xla"):
+        task = _task(strategy, **changes)
+    if xla:
         task = _compiled(task)
-    steps = tiny.steps(task, strategy, settings.get("steps", _STEPS))
-    told = {f"step_{step}_{name}": v for step, m in enumerate(steps) for name, v in m.items()}
+    measures = tiny.steps(task, strategy, steps)
+    told = {f"step_{step}_{name}": v for step, m in enumerate(measures) for name, v in m.items()}
     told["embeddings"] = _embeddings(task, strategy)
     items = task.checkpoint_items()
     weights = [*items["backbone"].variables, *items["projection_head"].variables]
     weights += items["optimizer"].variables()
-    if settings.get("predictions"):
+    if predictions:
         _write_predictions(strategy, f"{output}.csv")
-    np.savez(output, **told, **{f"{i} {v.name}": v.numpy() for i, v in enumerate(weights)})
+    np.savez(f"{output}.npz", **told, **{f"{i} {v.name}": v.numpy() for i, v in enumerate(weights)})
 
 
 def _write_predictions(strategy, path):
