@@ -187,6 +187,8 @@ def _bytes(values: Sequence[str | bytes]) -> tf.train.Feature:
     return tf.train.Feature(bytes_list=tf.train.BytesList(value=encoded))
 
 
+# In a user's `map`, AutoGraph would rewrite it, though there is nothing to rewrite.
+@tf.autograph.experimental.do_not_convert
 def parse_example(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
     """Reads a record in a graph; ours, MediaSequence's, dmvr's and the Model Garden's alike.
 

@@ -188,6 +188,8 @@ def _feature_list(steps: Sequence[Sequence], dtype: tf.DType) -> tf.train.Featur
     return tf.train.FeatureList(feature=[_feature(values, dtype) for values in steps])
 
 
+# In a user's `map`, AutoGraph would rewrite it, though there is nothing to rewrite.
+@tf.autograph.experimental.do_not_convert
 def parse_boxes(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
     """Reads the boxes of a record's key frame in a graph; ours and others' alike.
 
