@@ -24,8 +24,8 @@ def randomize(model, *, seed=0):
 def _value(variable, random):
     kind = variable.name.split("/")[-1].split(":")[0]
     if kind == "kernel":
-        scale = np.sqrt(2 / np.prod(variable.shape[:-1]))
-        return random.normal(size=variable.shape, scale=scale)
+        scale = np.float32(np.sqrt(2 / np.prod(variable.shape[:-1])))
+        return scale * random.standard_normal(variable.shape, np.float32)
     if kind in ("gamma", "moving_variance"):
         return random.uniform(0.5, 1.5, variable.shape)
     return random.normal(size=variable.shape, scale=0.1)
