@@ -81,7 +81,7 @@ def test_views_differ_between_epochs_and_from_each_other(epochs):
     assert len(np.unique(np.reshape(list(drawn.values()), [-1, 2]), axis=0)) == 60
 
 
-@pytest.mark.parametrize("start", [1, 3, 6])
+@pytest.mark.parametrize("start", [3, 6])
 def test_resumed_stream_is_the_rest_of_the_stream(shards, uninterrupted, start):
     """Batches of 4 from 10 videos: two an epoch."""
     rest = _TWO_VIEWS(shards, global_batch_size=4, shuffle_buffer=3, start_step=start)
@@ -96,8 +96,7 @@ def test_no_batch_holds_a_video_twice_and_no_video_is_always_left_out(shards):
     assert set(labels.ravel()) == set(range(10))
 
 
-@pytest.mark.parametrize("start", [2, 3, 4, 9])
-def test_a_host_resumes_exactly_behind_epochs_that_left_videos_out(tmp_path, start):
+def test_a_host_resumes_exactly_behind_epochs_that_left_videos_out(tmp_path):
     """Hosts of five videos, two replicas each: a step takes four, an epoch leaves out one."""
     shards = tiny.write(tmp_path, 5, 5)
     context = _host(1, 2, replicas=4)
@@ -105,7 +104,8 @@ def test_a_host_resumes_exactly_behind_epochs_that_left_videos_out(tmp_path, sta
     whole = _take(make(), 24)
     for batch, next_batch in zip(whole[::2], whole[1::2], strict=True):
         assert len({*batch["label"].numpy(), *next_batch["label"].numpy()}) == 4
-    _equal(_take(make(start_step=start), 4), whole[2 * start : 2 * start + 4])
+    for start in (2, 9):
+        _equal(_take(make(start_step=start), 4), whole[2 * start : 2 * start + 4])
 
 
 def test_a_host_with_too_few_videos_is_named_on_every_host(shards):
@@ -151,9 +151,9 @@ def test_neither_shards_nor_threads_nor_buffer_change_a_video(tmp_path, epochs, 
             np.testing.assert_array_equal(ours[label], theirs[label])
 
 
-@pytest.mark.parametrize("hosts", [2, 3, 4])
+@pytest.mark.parametrize("hosts", [2, 4])
 def test_hosts_share_the_videos_and_see_the_same_views(shards, epochs, hosts):
-    """Three shards: up to three hosts take whole ones, four take every fourth record."""
+    """Three shards: two hosts take whole ones, four take every fourth record."""
     seen = {"views": {}, "seeds": {}}
     for host in range(hosts):
         own = order.host_shards(shards, host=host, num_hosts=hosts)
@@ -305,7 +305,7 @@ def test_test_views_are_every_clip_and_crop(tmp_path):
             np.testing.assert_array_equal(views, expected)
 
 
-@pytest.mark.parametrize(("hosts", "replicas"), [(1, 2), (2, 4), (4, 4)])
+@pytest.mark.parametrize(("hosts", "replicas"), [(2, 4), (4, 4)])
 def test_every_video_is_tested_once_and_no_replica_waits(shards, hosts, replicas):
     keys, lengths = [], set()
     for host in range(hosts):
