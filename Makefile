@@ -32,7 +32,8 @@ endif
 AS_ASKED := $(if $(filter default,$(STACK)),, STACK=$(STACK))
 BIN := $(VENV)/bin
 RUN := $(BIN)/python
-PARALLEL := --numprocesses=logical --maxprocesses=4 --dist=loadfile
+# In the order of tests/conftest.py, the longest files first: xdist would begin with the files of most tests.
+PARALLEL := --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 RANGE := $(firstword $(PYTHONS)) to $(lastword $(PYTHONS))
 
 help:

@@ -20,17 +20,19 @@ collect_ignore = []
 if importlib.util.find_spec("tensorflow_addons") is None:
     collect_ignore = ["e2e/addons_test.py", "e2e/s3_test.py"]
 
-# The files that take longest, four fifths of the whole. `make test-fast`, with which other Pythons
-# and the second stack are tried, leaves them out.
-_SLOW = frozenset(
+# The files that take longest, the longest first, which is the order in which they are begun: else
+# one process would end the run with the last of them while the others are done. `make test-fast`,
+# with which other Pythons and the second stack are tried, leaves them out.
+_SLOW = tuple(
     f"{name}_test.py"
     for name in (
-        *("data/detection", "data/pipeline", "data/sampling", "data/service", "data/spatial"),
+        *("tasks/strategies", "e2e/pipeline", "data/pipeline"),
+        *("data/detection", "data/sampling", "data/service", "data/spatial"),
         *("cluster", "origin", "regions", "report/neighbors", "report/page"),
-        *("e2e/bad_input", "e2e/pipeline", "e2e/resume", "e2e/workers"),
+        *("e2e/bad_input", "e2e/resume", "e2e/workers"),
         *("modeling/resnet_3d_parity", "objectives/grad_cache"),
         *("serving/clients", "serving/docs", "serving/export", "serving/export_published"),
-        *("tasks/classify", "tasks/detect", "tasks/pretrain", "tasks/strategies", "tasks/views"),
+        *("tasks/classify", "tasks/detect", "tasks/pretrain", "tasks/views"),
         *("serving/extract", "weights/keras_2d", "weights/published"),
         *("tfrecords_tools/beam_engine", "tfrecords_tools/convert", "tfrecords_tools/fuzz"),
         *("tfrecords_tools/convert_command", "tfrecords_tools/interchange"),
@@ -62,8 +64,15 @@ def seeds():
 
 
 def pytest_collection_modifyitems(items):
-    """Drops tf.test.TestCase.test_session, a deprecated context manager; marks the slow ones."""
+    """Drops tf.test.TestCase.test_session, a deprecated context manager; slow files come first."""
     items[:] = [item for item in items if item.name != "test_session"]
+    items.sort(key=_place)
     for item in items:
-        if item.path.relative_to(_TESTS).as_posix() in _SLOW:
+        if _place(item) < len(_SLOW):
             item.add_marker("slow")
+
+
+def _place(item):
+    """Of the item's file in _SLOW, or behind it."""
+    path = item.path.relative_to(_TESTS).as_posix()
+    return _SLOW.index(path) if path in _SLOW else len(_SLOW)
