@@ -27,6 +27,8 @@ def run(
     probe_input: feed.TestInput | None = None,
     train_split: str = "train",
     test_split: str = "test",
+    train_subset: float = 1.0,
+    subset_seed: int = 0,
     data_service: str = "",
     pretrained: str = "",
     seed: int = 0,
@@ -51,6 +53,8 @@ def run(
         probe_input: batches of single views.
         train_split: shards to train on.
         test_split: shards to test on.
+        train_subset: share of each class of `train_split` to train on, at least one video of each.
+        subset_seed: which share; the same for all values of `seed`, unless it is bound, too.
         data_service: `grpc://HOST:PORT` of a tf.data service that makes the training batches
             (`python -m official_cvrl.data_service`); "" to make them here.
         pretrained: whose backbone to start from: a checkpoint (ours or published), a run's folder,
@@ -83,6 +87,8 @@ def run(
         probe_input=probe_input,
         train_split=train_split,
         test_split=test_split,
+        train_subset=train_subset,
+        subset_seed=subset_seed,
         data_service=data_service if mode != "eval" else "",
     )
     if mode == "eval" and not filesystems.openable_path(model_dir).is_dir():

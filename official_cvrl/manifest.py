@@ -52,6 +52,8 @@ class ShardSet:
       label_names: class names by index; empty when the folder has no label map.
       compression: `""` or `"GZIP"`, as `tf.data.TFRecordDataset` takes it.
       split: the split's name.
+      offsets: byte of each of `paths` at which its examples begin, where `paths` names a file once
+        for each part of it; empty when they are whole files.
     """
 
     paths: tuple[str, ...]
@@ -60,6 +62,7 @@ class ShardSet:
     label_names: tuple[str, ...]
     compression: str
     split: str
+    offsets: tuple[int, ...] = ()
 
 
 def shard_name(split: str, *, index: int, num_shards: int) -> str:
@@ -210,6 +213,17 @@ def record_lengths(path: str | os.PathLike[str]) -> Iterator[int]:
             yield from _walk(gzip.GzipFile(fileobj=file), path=path, size=None)
         else:
             yield from _walk(file, path=path, size=path.stat().length)
+
+
+def record_places(path: str | os.PathLike[str]) -> Iterator[tuple[int, int, int]]:
+    """Yields of each record of an uncompressed shard where it begins, where its data do, how many.
+
+    Errors as of `record_lengths`.
+    """
+    offset = 0
+    for length in record_lengths(path):
+        yield offset, offset + _RECORD_HEADER, length
+        offset += _RECORD_HEADER + length + _RECORD_FOOTER
 
 
 def _walk(file: BinaryIO, *, path: epath.Path, size: int | None) -> Iterator[int]:

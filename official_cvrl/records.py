@@ -275,6 +275,23 @@ def decode_example(serialized: bytes) -> Example:
     )
 
 
+def name_and_labels(serialized: bytes) -> tuple[str, tuple[int, ...]]:
+    """Returns what `parse_example` calls `example_id` and `labels`.
+
+    Args:
+      serialized: a record, of which the part before the frames is enough.
+
+    Raises:
+      google.protobuf.message.DecodeError: it is no part of a `tf.train.SequenceExample`.
+    """
+    proto = tf.train.SequenceExample.FromString(serialized)
+    paths = [*_strings(proto, _CLIP_PATH), *_strings(proto, _FILENAME)]
+    path = _first([path for path in paths if path], default="")
+    named_by_path = f"{path}@{_first(_integers(proto, _START), default=0)}" if path else ""
+    name = _first(_strings(proto, _EXAMPLE_ID), default="") or named_by_path
+    return name, tuple(_integers(proto, _LABEL_INDEX))
+
+
 def _integers(proto: tf.train.SequenceExample, key: str) -> Sequence[int]:
     return proto.context.feature[key].int64_list.value
 

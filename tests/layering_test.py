@@ -33,6 +33,7 @@ _ROOMS = [
     "official_cvrl.data",
     "tfrecords_tools",
     "official_cvrl.manifest",
+    "official_cvrl.balance",
     "official_cvrl.records",
     "official_cvrl.regions",
     "official_cvrl.segments",

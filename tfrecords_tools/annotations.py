@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import os
 import pathlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -199,8 +198,3 @@ def files_below(
 def sorted_labels(splits: Iterable[Split]) -> tuple[str, ...]:
     """Returns the names of all classes that occur, each once."""
     return tuple(sorted({label for s in splits for clip in s.clips for label in clip.labels}))
-
-
-def stable_order(name: str) -> str:
-    """Returns a sort key that shuffles names the same way everywhere."""
-    return hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()

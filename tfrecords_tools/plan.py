@@ -13,7 +13,7 @@ from typing import Any
 
 from etils import epath
 
-from official_cvrl import errors, filesystems, manifest
+from official_cvrl import balance, errors, filesystems, manifest
 from tfrecords_tools import annotations, results, video
 
 _VIDEOS_PER_SHARD = 64
@@ -90,7 +90,7 @@ def plan_split(
       UserError: the output folder holds this split with other settings or other videos.
     """
     # Neighbours in a data set look alike; shards should not.
-    clips = sorted(split.clips, key=lambda clip: annotations.stable_order(clip.example_id))
+    clips = sorted(split.clips, key=lambda clip: balance.stable_order(clip.example_id))
     count = num_shards or _default_num_shards(len(clips))
     stated = {
         "dataset": dataset_name,

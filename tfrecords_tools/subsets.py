@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from official_cvrl import errors
+from official_cvrl import balance, errors
 from tfrecords_tools import annotations
 
 
@@ -41,7 +41,7 @@ def hold_out(found: annotations.Annotations, *, fraction: float) -> annotations.
 
 def _held_out(files: set[str], fraction: float) -> list[str]:
     count = max(1, round(len(files) * fraction)) if len(files) > 1 else 0
-    return sorted(files, key=annotations.stable_order)[:count]
+    return sorted(files, key=balance.stable_order)[:count]
 
 
 def keep_share(
@@ -78,11 +78,4 @@ def _kept(clips: Sequence[annotations.Clip], *, fraction: float, seed: int) -> s
     for clip in clips:
         for label in clip.classes or ("",):
             names_of.setdefault(label, set()).add(clip.example_id)
-    # One order for all classes: those who share videos then mostly keep the same ones.
-    kept: set[str] = set()
-    for names in names_of.values():
-        count = max(1, round(len(names) * fraction))
-        kept |= set(
-            sorted(names, key=lambda name: annotations.stable_order(f"{seed}/{name}"))[:count]
-        )
-    return kept
+    return balance.kept(names_of, fraction=fraction, seed=seed)

@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from official_cvrl import errors, manifest
-from official_cvrl.data import clip_format, faults, order, pipeline, service
+from official_cvrl.data import clip_format, faults, order, pipeline, service, subset
 
 # Which role reads which split; "train" alone is shuffled and endless.
 _SPLIT_OF_ROLE = {"train": "train", "test": "test", "probe_train": "train", "probe_test": "test"}
@@ -72,10 +72,12 @@ class Feed:
         test_split: name of the shards to test on.
         data_service: `grpc://HOST:PORT` of the tf.data service that makes the training batches; ""
             for this process.
+        train_subset: share of each class of the training split that is used, see `subset.keep`.
+        subset_seed: which share it is.
 
     Raises:
-        UserError: there are no such training shards, the batch does not divide by the replicas, or
-            there is no such service.
+        UserError: there are no such training shards, the subset is no share of them, the batch does
+            not divide by the replicas, or there is no such service.
         ValueError: a batch size that is not positive.
     """
 
@@ -89,6 +91,8 @@ class Feed:
     train_split: str
     test_split: str
     data_service: str = ""
+    train_subset: float = 1.0
+    subset_seed: int = 0
     _found: dict[str, manifest.ShardSet] = dataclasses.field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -197,9 +201,21 @@ class Feed:
 
     def _shards(self, part):
         split = self.train_split if part == "train" else self.test_split
-        if split not in self._found:  # A look through thousands of shards takes its time.
-            self._found[split] = manifest.find_shards(self.data_dir, split)
-        return self._found[split]
+        if part not in self._found:  # A look through thousands of shards takes its time.
+            shards = manifest.find_shards(self.data_dir, split)
+            self._found[part] = self._part_of(shards) if part == "train" else shards
+        return self._found[part]
+
+    def _part_of(self, shards):
+        if self.train_subset == 1:
+            return shards
+        kept = subset.keep(shards, fraction=self.train_subset, seed=self.subset_seed)
+        print(
+            f"Trains on {kept.num_examples:,} of the {shards.num_examples:,} videos of split "
+            f"{shards.split!r}: {self.train_subset:.4g} of each class, at least one.",
+            flush=True,
+        )
+        return kept
 
 
 @dataclasses.dataclass(frozen=True)

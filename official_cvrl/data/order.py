@@ -12,6 +12,7 @@ from official_cvrl.data import seeds
 
 # Fixed, because the order of the examples depends on it.
 _SHARDS_READ_AT_ONCE = 16
+_BYTES_READ_AT_ONCE = 256 << 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,12 +24,14 @@ class HostShard:
         first: index of the first record it reads.
         step: from there it reads every so manyth.
         count: how many records that makes.
+        offset: byte of the file at which the records begin that are counted here.
     """
 
     path: str
     first: int
     step: int
     count: int
+    offset: int = 0
 
 
 def host_shards(shards: manifest.ShardSet, *, host: int, num_hosts: int) -> tuple[HostShard, ...]:
@@ -36,14 +39,19 @@ def host_shards(shards: manifest.ShardSet, *, host: int, num_hosts: int) -> tupl
 
     Whole shards where there are enough of them, every so manyth record of all shards otherwise.
     """
-    sizes = zip(shards.paths, shards.examples_per_shard, strict=True)
-    if len(shards.paths) >= num_hosts:
-        own = itertools.islice(sizes, host, None, num_hosts)
-        return tuple(HostShard(path, first=0, step=1, count=count) for path, count in own)
+    offsets = shards.offsets or (0,) * len(shards.paths)
+    whole = [
+        HostShard(path, first=0, step=1, count=count, offset=offset)
+        for path, count, offset in zip(
+            shards.paths, shards.examples_per_shard, offsets, strict=True
+        )
+    ]
+    if len(whole) >= num_hosts:
+        return tuple(whole[host::num_hosts])
     before = itertools.accumulate(shards.examples_per_shard, initial=0)
     return tuple(
-        _every_nth(path, count=count, first=(host - start) % num_hosts, step=num_hosts)
-        for (path, count), start in zip(sizes, before, strict=False)
+        _every_nth(shard, first=(host - start) % num_hosts, step=num_hosts)
+        for shard, start in zip(whole, before, strict=False)
     )
 
 
@@ -142,8 +150,9 @@ def one_pass(own: Sequence[HostShard], *, compression: str) -> tf.data.Dataset:
     return table.flat_map(lambda *shard: _records(*shard, compression))
 
 
-def _every_nth(path, *, count, first, step):
-    return HostShard(path, first=first, step=step, count=len(range(first, count, step)))
+def _every_nth(shard, *, first, step):
+    count = len(range(first, shard.count, step))
+    return dataclasses.replace(shard, first=first, step=step, count=count)
 
 
 def _table(own, order):
@@ -151,12 +160,22 @@ def _table(own, order):
         tf.constant([shard.path for shard in own]),
         tf.constant([shard.first for shard in own], tf.int64),
         tf.constant([shard.step for shard in own], tf.int64),
+        tf.constant([shard.count for shard in own], tf.int64),
+        tf.constant([shard.offset for shard in own], tf.int64),
     )
     return tf.data.Dataset.from_tensor_slices(tuple(tf.gather(part, order) for part in columns))
 
 
-def _records(path, first, step, compression):
-    return tf.data.TFRecordDataset(path, compression).shard(step, first)
+def _records(path, first, step, count, offset, compression):
+    """`TFRecordDataset` begins at the beginning of a file, and has no argument to begin later."""
+    variant = tf.raw_ops.TFRecordDatasetV2(
+        filenames=path,
+        compression_type=compression,
+        buffer_size=_BYTES_READ_AT_ONCE,
+        byte_offsets=offset,
+    )
+    records = tf.data.experimental.from_variant(variant, tf.TensorSpec([], tf.string))
+    return records.shard(step, first).take(count)
 
 
 def _shuffled(dataset, buffer_size, seed):

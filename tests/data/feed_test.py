@@ -37,6 +37,22 @@ def _feed(data_dir, **changes):
     return feed.Feed(**(arguments | changes))
 
 
+def test_a_subset_is_all_that_training_and_probe_see_and_is_told(tmp_path, capsys):
+    tiny.write(tmp_path, 9, 11, labels=[0])
+    tiny.write(tmp_path, 5, split="test")
+    (tmp_path / "labels.txt").write_text("a\nb\nc\nd\ne\n")
+    source = _feed(tmp_path, train_subset=0.2)
+    said = "Trains on 4 of the 20 videos of split 'train': 0.2 of each class, at least one."
+    assert capsys.readouterr().out == f"{said}\n"
+    batches = iter(source.batches("train"))
+    keys = [np.concatenate(_values(source, next(batches), "example_key")) for _ in range(3)]
+    assert {len(set(batch)) for batch in keys} == {4}
+    assert len(set(np.concatenate(keys))) == 4
+    for role, count in (("probe_train", 4), ("test", 5)):
+        weights = [_values(source, batch, "weight") for batch in source.batches(role)]
+        assert np.sum(weights) == count
+
+
 @pytest.fixture(scope="module", name="data_dir")
 def _data_dir(tmp_path_factory):
     folder = tmp_path_factory.mktemp("records")
