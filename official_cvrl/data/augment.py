@@ -25,11 +25,15 @@ class Augmentation:
         blur_probabilities: of Gaussian blur, on the first and on the second view.
         blur_sigma_range: standard deviation of the blur, in pixels.
         solarize_probabilities: of solarisation, on the first and on the second view.
-        temporally_consistent: False draws anew for each frame (Table 9, third row).
+        temporally_consistent: False draws anew for each frame (Table 9, rows 2 and 3).
+        rand_augment_operations: how many of RandAugment's operations follow crop and flip.
+        rand_augment_magnitude: how strong they are, in [0, 10]: turns of up to 30°, shears of 0.3,
+            shifts of 100 pixels in 224.
 
     Raises:
         ValueError: a probability or area outside [0, 1], a hue outside [0, 0.5], a negative
-            strength, a range that is none, or other than two numbers where there are two.
+            strength or number, a magnitude outside [0, 10], a range that is none, or other than two
+            numbers where there are two.
     """
 
     random_crop: bool = True
@@ -46,6 +50,8 @@ class Augmentation:
     blur_sigma_range: tuple[float, float] = (0.1, 2.0)
     solarize_probabilities: tuple[float, float] = (0.0, 0.2)
     temporally_consistent: bool = True
+    rand_augment_operations: int = 0
+    rand_augment_magnitude: float = 9.0
 
     def __post_init__(self):
         for name in ("flip_probability", "jitter_probability", "grey_probability"):
@@ -58,6 +64,14 @@ class Augmentation:
                 raise ValueError(f"{name}={getattr(self, name)} must not be negative.")
         if not 0 <= self.hue <= 0.5:
             raise ValueError(f"hue={self.hue} must lie in [0, 0.5].")
+        if not self.rand_augment_operations >= 0:
+            raise ValueError(
+                f"rand_augment_operations={self.rand_augment_operations} must not be negative."
+            )
+        if not 0 <= self.rand_augment_magnitude <= 10:
+            raise ValueError(
+                f"rand_augment_magnitude={self.rand_augment_magnitude} must lie in [0, 10]."
+            )
         for name in ("area_range", "aspect_range", "blur_sigma_range"):
             low, high = _pair(name, getattr(self, name))
             if not 0 < low <= high:
@@ -98,6 +112,15 @@ def no_spatial() -> Augmentation:
     The middle of each frame, resized; neither flipped nor recoloured.
     """
     return dataclasses.replace(crop_flip_only(), random_crop=False, flip_probability=0.0)
+
+
+def rand_augment() -> Augmentation:
+    """Returns crop, resize, flip, then RandAugment in place of Algorithm 1's colours (Table 12).
+
+    Two operations are the paper's. It does not state the magnitude; 9 is RandAugment's own for
+    ResNet-50 on ImageNet.
+    """
+    return dataclasses.replace(crop_flip_only(), rand_augment_operations=2)
 
 
 def _pair(name, values):

@@ -49,7 +49,7 @@ class TrainInput:
         least_visible: boxes of which the crop shows less than this share do not count.
 
     Raises:
-        ValueError: a number out of its range.
+        ValueError: a number out of its range, or RandAugment, which boxes do not follow.
     """
 
     num_frames: int
@@ -65,6 +65,8 @@ class TrainInput:
         for name in ("num_frames", "temporal_stride", "crop_size", "max_boxes"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)} must be at least 1.")
+        if self.augmentation.rand_augment_operations:
+            raise ValueError("augmentation must be without RandAugment, which boxes do not follow.")
         if not 0 <= self.box_jitter < 0.5:
             raise ValueError(f"box_jitter={self.box_jitter} must be at least 0 and below 0.5.")
         if not self.min_score >= 0:

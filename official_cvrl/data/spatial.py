@@ -1,11 +1,11 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
-"""Crop, resize and flip on the host, from JPEG to uint8; only the crop is decoded."""
+"""Crop, resize, flip and RandAugment on the host, from JPEG to uint8; only the crop is decoded."""
 
 from typing import NamedTuple
 
 import tensorflow as tf
 
-from official_cvrl.data import augment, decode, seeds
+from official_cvrl.data import augment, decode, rand_augment, seeds
 
 
 class Draws(NamedTuple):
@@ -25,11 +25,13 @@ def random_crop_resize_flip(
 ) -> tf.Tensor:
     """Decodes a random window of each frame, resizes it and may flip it (Algorithm 1).
 
+    RandAugment follows where the augmentation asks for it.
+
     Args:
         encoded: string [num_frames], JPEGs of one size.
         crop_size: height and width of the result.
         seed: int32 [2].
-        augmentation: area, aspect, flip, and whether all frames share one draw.
+        augmentation: area, aspect, flip, RandAugment, and whether all frames share one draw.
 
     Returns:
         uint8 [num_frames, crop_size, crop_size, 3].
@@ -38,7 +40,12 @@ def random_crop_resize_flip(
 
     def augmented(frames, seed):
         draws = draw(size, seed=seed, augmentation=augmentation)
-        return apply(frames, draws, crop_size=crop_size)
+        clip = apply(frames, draws, crop_size=crop_size)
+        if not augmentation.rand_augment_operations:
+            return clip
+        # The first two are those of window and flip.
+        own_seed = seeds.split(seed, 3)[2]
+        return rand_augment.rand_augment(clip, seed=own_seed, augmentation=augmentation)
 
     if augmentation.temporally_consistent:
         return augmented(encoded, seed)

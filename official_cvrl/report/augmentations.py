@@ -6,7 +6,13 @@ import dataclasses
 from official_cvrl.data import augment
 from official_cvrl.report import settings as settings_lib
 
-_PRESETS = (augment.crop_flip_only, augment.no_spatial, augment.paper, augment.published)
+_PRESETS = (
+    augment.crop_flip_only,
+    augment.no_spatial,
+    augment.paper,
+    augment.published,
+    augment.rand_augment,
+)
 _PRESET_OF = {f"augment.{preset.__name__}": preset for preset in _PRESETS}
 
 

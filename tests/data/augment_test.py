@@ -22,6 +22,8 @@ from official_cvrl.data import augment, photometric, seeds, spatial
         {"blur_probabilities": (1.0,)},
         {"solarize_probabilities": 0.2},
         {"blur_sigma_range": (0.1, 1.0, 2.0)},
+        {"rand_augment_operations": -1},
+        {"rand_augment_magnitude": 11.0},
     ],
 )
 def test_refuses_by_name(wrong):
@@ -50,3 +52,14 @@ def test_without_spatial_augmentation_a_clip_is_the_resized_middle_of_its_frames
                 clip[tf.newaxis], seed[tf.newaxis], view=view, augmentation=augment.no_spatial()
             )
             np.testing.assert_allclose(look[0], clip.numpy() / 255.0, atol=1e-6)
+
+
+def test_rand_augment_stands_in_place_of_the_colours():
+    augmentation = augment.rand_augment()
+    assert augmentation == augment.Augmentation(
+        jitter_probability=0.0,
+        grey_probability=0.0,
+        blur_probabilities=(0.0, 0.0),
+        solarize_probabilities=(0.0, 0.0),
+        rand_augment_operations=2,
+    )
