@@ -18,6 +18,7 @@ _ROOMS = [
     "official_cvrl.probe",
     "official_cvrl.serving",
     "official_cvrl.report",
+    "official_cvrl.average_splits",
     "official_cvrl.experiment",
     "official_cvrl.embedded",
     "official_cvrl.gin_utils",
