@@ -71,7 +71,7 @@ def _run(leftover):
     if leftover or not _GIN_FILE.value:
         raise errors.UserError(
             f"{' '.join(leftover) or 'nothing'} was given where --gin_file=NAME.gin is needed; "
-            "configs/ holds pretrain.gin, linear_eval.gin and detect.gin."
+            "configs/ holds pretrain.gin, linear_eval.gin, finetune.gin and others."
         )
     gin_utils.parse(_GIN_FILE.value, _GIN_PARAM.value)
     model_dir = _MODEL_DIR.value or _default_model_dir()
