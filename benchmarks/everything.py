@@ -3,10 +3,11 @@
 
     python -m benchmarks.everything --output=DIR [--videos=MY_VIDEOS] [--torch_python=PATH]
 
-Nothing else should run meanwhile; it takes about an hour on two cores. What is done already is
-passed over, so the same command goes on after an interruption.
+Nothing else should run meanwhile; it takes about an hour on two cores. What the same command has
+measured before is passed over, so it goes on after an interruption.
 """
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -16,7 +17,7 @@ import sys
 from absl import app, flags
 
 from benchmarks import outcome, studies
-from official_cvrl import embedded
+from official_cvrl import commands, embedded, outputs
 
 _OUTPUT = flags.DEFINE_string("output", None, "Folder for the results.", required=True)
 _VIDEOS = flags.DEFINE_string(
@@ -25,39 +26,62 @@ _VIDEOS = flags.DEFINE_string(
 _TORCH = flags.DEFINE_string("torch_python", "", "An interpreter that has PyTorch.")
 _ROUNDS = flags.DEFINE_integer("rounds", 5, "Alternations; medians are over them.")
 
-# What reads shards, of a split train or test.
-_ON_SHARDS = ("input_pipeline", "evaluation")
-_NAMES = ("train_step", *_ON_SHARDS, "startup", "replicas", "growth", "memory", "serving")
+# What each takes beside --output.
+_BENCHMARKS = {
+    "train_step": ("rounds", "torch_python"),
+    "input_pipeline": ("rounds", "data_dir"),
+    "evaluation": ("rounds", "data_dir"),
+    "startup": ("rounds",),
+    "replicas": ("rounds",),
+    "growth": ("rounds",),
+    "memory": (),
+    "serving": ("rounds",),
+}
 
 
 def main(unused_argv):
-    """Runs the benchmarks and prints the table of goals."""
-    failed = [name for name in _NAMES if not _done(name) and not _run(name)]
-    goals = [goal for name in _NAMES if _done(name) for goal in _goals(name)]
+    """Runs the benchmarks and prints the table of goals; returns the exit code."""
+    return commands.exit_code(_run_all, interrupted="Interrupted. The same command goes on.")
+
+
+def _run_all():
+    values = {
+        "rounds": _ROUNDS.value,
+        "torch_python": _TORCH.value,
+        "data_dir": _shards(),
+    }
+    goals, failed = [], []
+    for name, flags_taken in _BENCHMARKS.items():
+        arguments = [f"--{flag}={values[flag]}" for flag in flags_taken]
+        found = _result(name, [f"--output={_OUTPUT.value}", *arguments])
+        if found:
+            goals += [[name, *row] for row in _rows(found["goals"])]
+        else:
+            failed.append(name)
     table = outcome.table(["benchmark", "goal", "measured", "bound", "met"], goals)
-    pathlib.Path(_OUTPUT.value, "everything.md").write_text(table + "\n", encoding="utf-8")
+    with outputs.whole_file(os.path.join(_OUTPUT.value, "everything.md")) as file:
+        file.write(f"{table}\n".encode())
     print(table)
     if failed:
-        sys.exit(f"Not measured, see above: {', '.join(failed)}.")
+        print(f"Not measured, see above: {', '.join(failed)}.", file=sys.stderr)
+    return int(bool(failed))
 
 
-def _done(name):
-    return pathlib.Path(_OUTPUT.value, f"{name}.json").exists()
-
-
-def _run(name):
-    arguments = [f"--output={_OUTPUT.value}"]
-    if name not in ("memory", "serving"):
-        arguments.append(f"--rounds={_ROUNDS.value}")
-    if name in _ON_SHARDS:
-        arguments.append(f"--data_dir={_shards()}")
-    if name == "train_step":
-        arguments.append(f"--torch_python={_TORCH.value}")
+def _result(name, arguments):
+    """What was found by this very command, before or now; None if it failed."""
+    if found := _found(name, arguments):
+        return found
     try:
         studies.run("-m", f"benchmarks.{name}", *arguments)
     except subprocess.CalledProcessError as error:
         print(f"benchmarks.{name} failed with {error.returncode}.", file=sys.stderr, flush=True)
-    return _done(name)
+    return _found(name, arguments)
+
+
+def _found(name, arguments):
+    path = pathlib.Path(_OUTPUT.value, f"{name}.json")
+    found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return found if found.get("command") == outcome.command(name, arguments) else None
 
 
 def _shards():
@@ -71,13 +95,10 @@ def _shards():
     return shards
 
 
-def _goals(name):
-    found = json.loads(pathlib.Path(_OUTPUT.value, f"{name}.json").read_text(encoding="utf-8"))
-    names = ("name", "reached", "bound", "at_least")
-    return [
-        [name, *outcome.Goal(**{key: goal[key] for key in names}).row()] for goal in found["goals"]
-    ]
+def _rows(goals):
+    fields = [field.name for field in dataclasses.fields(outcome.Goal)]
+    return [outcome.Goal(**{name: goal[name] for name in fields}).row() for goal in goals]
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, flags_parser=commands.parse_flags)

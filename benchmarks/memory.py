@@ -21,7 +21,7 @@ from collections.abc import Mapping
 
 from absl import app, flags
 
-from benchmarks import outcome, studies
+from benchmarks import outcome, turns
 
 _OUTPUT = flags.DEFINE_string("output", None, "Folder for memory.json and memory.md.")
 _CASE = flags.DEFINE_string("case", None, "JSON of one case, to measure in this process.")
@@ -115,7 +115,7 @@ def _in_own_process(case) -> Mapping[str, float]:
     given = json.dumps(dataclasses.asdict(case))
     finished = subprocess.run(
         [sys.executable, "-m", "benchmarks.memory", f"--case={given}"],
-        cwd=studies.ROOT,
+        cwd=turns.ROOT,
         env=os.environ | _ENVIRONMENT,
         stdout=subprocess.PIPE,
         check=True,

@@ -11,6 +11,8 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 
+from official_cvrl import outputs
+
 
 @dataclasses.dataclass(frozen=True)
 class Goal:
@@ -52,14 +54,24 @@ def write(
     folder = pathlib.Path(output)
     folder.mkdir(parents=True, exist_ok=True)
     goals_table = table(["goal", "measured", "bound", "met"], [goal.row() for goal in goals])
-    command = shlex.join(["python", "-m", f"benchmarks.{name}", *sys.argv[1:]])
-    facts = {"command": command, "date": time.strftime("%Y-%m-%d"), "machine": _machine()}
-    title = f"`{command}`, {facts['date']}, {facts['machine']}:"
+    facts = {
+        "command": command(name, sys.argv[1:]),
+        "date": time.strftime("%Y-%m-%d"),
+        "machine": _machine(),
+    }
+    title = f"`{facts['command']}`, {facts['date']}, {facts['machine']}:"
     text = "\n\n".join([title, *tables, *([goals_table] if goals else [])]) + "\n"
     (folder / f"{name}.md").write_text(text, encoding="utf-8")
     found = facts | {"goals": [dataclasses.asdict(g) | {"met": g.met} for g in goals], "raw": raw}
-    (folder / f"{name}.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    # Whole or not at all: what is there counts as measured.
+    with outputs.whole_file(str(folder / f"{name}.json")) as file:
+        file.write(f"{json.dumps(found, indent=2)}\n".encode())
     print(text, flush=True)
+
+
+def command(name: str, arguments: Sequence[str]) -> str:
+    """Returns the command line of a benchmark."""
+    return shlex.join(["python", "-m", f"benchmarks.{name}", *arguments])
 
 
 def _machine():

@@ -13,7 +13,7 @@ import os
 from absl import app, flags
 
 from benchmarks import studies, ucf101_records
-from official_cvrl import embedded
+from official_cvrl import commands, embedded, errors
 
 _OUTPUT = flags.DEFINE_string("output", None, "Folder for the runs.", required=True)
 _VIDEOS = flags.DEFINE_string("videos", "", "Folder of UCF-101's CLASS/VIDEO.avi; '': embedded.")
@@ -69,12 +69,16 @@ _ROWS = (
 
 
 def main(unused_argv):
-    """Runs each row for each seed and prints the table."""
+    """Runs each row for each seed and prints the table; returns the exit code."""
+    return commands.exit_code(_run, interrupted="Interrupted. The same command goes on.")
+
+
+def _run():
     if bool(_VIDEOS.value) != bool(_ANNOTATIONS.value):
-        raise app.UsageError("--videos and --annotations go together.")
+        raise errors.UserError("--videos and --annotations go together.")
     names = [row.name for row in _ROWS]
     if unknown := sorted(set(_ROWS_ASKED.value) - set(names)):
-        raise app.UsageError(f"--rows={','.join(unknown)}: the rows are {'; '.join(names)}.")
+        raise errors.UserError(f"--rows={','.join(unknown)}: the rows are {'; '.join(names)}.")
     os.makedirs(_OUTPUT.value, exist_ok=True)
     study = studies.Study(
         data_dir=_records(),
@@ -92,4 +96,4 @@ def _records():
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, flags_parser=commands.parse_flags)

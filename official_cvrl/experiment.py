@@ -75,6 +75,8 @@ def run(
     """
     if mode not in MODES:
         raise ValueError(f"mode={mode!r} must be one of {', '.join(MODES)}.")
+    if profile and mode == "eval":
+        raise errors.UserError("--profile is of training steps, and --mode=eval takes none.")
     data_dir = data_dir or embedded.records(embedded_data)
     strategy = runtime.start(seed=seed)
     source = feed.Feed(

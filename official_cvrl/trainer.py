@@ -99,7 +99,7 @@ class Trainer:
         strategy: the strategy in whose scope the task was built.
         model_dir: where checkpoints are read, and, with summaries, written by the chief worker.
         loop: how the run proceeds.
-        profile: whether to write a TensorBoard profile of a few steps.
+        profile: whether the chief writes a TensorBoard profile of a few of its steps.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class Trainer:
         self._model_dir = model_dir
         self._workers = workers.Workers(strategy)
         folder = self._workers.folder(model_dir)
-        self._profiled_folder = folder if profile else None
+        self._profiled_folder = folder if profile and self._workers.this_is_chief else None
         self._step = task.optimizer.iterations
         self._manager = tf.train.CheckpointManager(
             tf.train.Checkpoint(**task.checkpoint_items()), folder, loop.max_to_keep

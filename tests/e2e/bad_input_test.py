@@ -52,6 +52,11 @@ def test_without_a_gin_file(arguments):
     assert "--gin_file=NAME.gin" in message
 
 
+def test_a_profile_of_no_training(refused_here, tmp_path, records):
+    arguments = {"model_dir": tmp_path / "run", "data_dir": records, "profile": True}
+    assert "--profile" in refused_here("pretrain.gin", mode="eval", **arguments)
+
+
 def test_a_mistake_ends_the_command(tmp_path):
     run = tmp_path / "run"
     message = conftest.refused(

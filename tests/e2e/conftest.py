@@ -54,7 +54,9 @@ def train(gin_file, *, model_dir, data_dir, params=(), mode="train_and_eval"):
     )
 
 
-def train_command(gin_file, *, model_dir, data_dir, params=(), mode="train_and_eval"):
+def train_command(
+    gin_file, *, model_dir, data_dir, params=(), mode="train_and_eval", profile=False
+):
     """Returns the arguments after `python` of a shrunk training run."""
     return [
         "train.py",
@@ -63,6 +65,7 @@ def train_command(gin_file, *, model_dir, data_dir, params=(), mode="train_and_e
         f"--model_dir={model_dir}",
         f"--data_dir={data_dir}",
         f"--mode={mode}",
+        f"--profile={profile}",
         *(f"--gin_param={param}" for param in params),
     ]
 
