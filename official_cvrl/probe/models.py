@@ -89,8 +89,20 @@ class Run(Model):
         self._strategy = runtime.Runtime(strategy=chosen).start(seed=0)
         with self._strategy.scope():
             self._backbone, self.name = run_info.load_backbone(checkpoint or model_dir, info)
-        self._clip, self._views = info.clip, chosen_views
+        pixels = info.clip.num_frames * info.clip.crop_size**2
+        clips_at_once = max(1, min(_CLIPS_PER_PASS, _PIXELS_PER_PASS // pixels))
         self._replicas = self._strategy.num_replicas_in_sync
+        num_views = chosen_views.num_clips * chosen_views.num_crops
+        self._shown = feed_lib.TestInput(
+            clip=info.clip,
+            num_test_clips=chosen_views.num_clips,
+            num_test_crops=chosen_views.num_crops,
+            global_batch_size=max(1, clips_at_once // num_views) * self._replicas,
+        )
+        # One for all splits, so that it is traced once.
+        self._collector = views.embedding_collector(
+            self._backbone, strategy=self._strategy, max_clips_per_pass=clips_at_once
+        )
         self.made_of = {
             "weights": origin.digest(self.name),
             "backbone": dict(info.backbone),
@@ -100,32 +112,18 @@ class Run(Model):
 
     def embed(self, data_dir: str, split: str) -> table.Table:
         """See the base class."""
-        num_views = self._views.num_clips * self._views.num_crops
-        pixels = self._clip.num_frames * self._clip.crop_size**2
-        clips_at_once = max(1, min(_CLIPS_PER_PASS, _PIXELS_PER_PASS // pixels))
-        chosen = feed_lib.TestInput(
-            clip=self._clip,
-            num_test_clips=self._views.num_clips,
-            num_test_crops=self._views.num_crops,
-            global_batch_size=max(1, clips_at_once // num_views) * self._replicas,
-        )
         feed = feed_lib.Feed(
             data_dir=data_dir,
             strategy=self._strategy,
             global_batch_size=self._replicas,
             seed=0,
             train_input=None,  # Nothing is trained.
-            test_input=chosen,
+            test_input=self._shown,
             probe_input=None,
             train_split=split,
             test_split=split,
         )
-        collector = views.embedding_collector(
-            self._backbone,
-            strategy=self._strategy,
-            max_clips_per_pass=clips_at_once,
-        )
-        found = collector.collect(
+        found = self._collector.collect(
             feed.batches("test"),
             label=f"embed {split}",
             total=manifest.find_shards(data_dir, split).num_examples,

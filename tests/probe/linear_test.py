@@ -53,6 +53,17 @@ def test_held_out_videos_choose_and_of_equal_ones_the_strongest():
     assert found.strength == (1e4 if found.held_out[1e4] == 1.0 else 1e-1)
 
 
+def test_what_is_held_out_is_not_learned():
+    """Labels by chance, in more dimensions than videos: all that was learned is known by heart."""
+    generator = np.random.default_rng(0)
+    embeddings = generator.normal(size=[100, 200]).astype(np.float32)
+    names = np.array([f"video {number}" for number in range(100)])
+    train = table.Table(names, generator.permutation(100) % 2, embeddings)
+    found = linear.fit(train, train, num_classes=2, strengths=[1e-1, 1e-3])
+    assert (found.probabilities.argmax(axis=1) == train.labels).all()
+    assert max(found.held_out.values()) < 0.8
+
+
 def test_test_videos_change_neither_the_choice_nor_each_others_probabilities():
     train, test = _videos(60, noise=2.0), _videos(10, noise=2.0, seed=1)
     other = table.Table(test.example_ids, 2 - test.labels, test.embeddings.copy())

@@ -43,7 +43,7 @@ def test_a_classifiers_training_and_testing_share_a_drawing(tmp_path):
     section = _curves(run)
     assert _charts(section) == [("test", "Top-1 in training and testing")]
     assert re.findall(r'class="(line [^"]*)"', section) == ["line train dashed", "line test"]
-    assert "training 50.0% · test 75.0%" in section
+    assert r"training 50.0% \u00b7 test 75.0%" in section
 
 
 def test_what_says_nothing_is_left_out(tmp_path):
