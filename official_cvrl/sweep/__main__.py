@@ -53,6 +53,10 @@ def _refuse_incomplete(given):
         )
     if filesystems.scheme(given.output):
         raise errors.UserError(f"--output={given.output} must be a local folder.")
+    if run_info.read(given.output) is not None:
+        raise errors.UserError(
+            f"--output={given.output} is a run's folder and has results of its own; give another."
+        )
     if given.then and _stem(given.then) == _stem(given.gin_file):
         raise errors.UserError("--then and --gin_file must be of two names; so are their runs.")
     if not given.then and (given.then_grid or given.then_param):

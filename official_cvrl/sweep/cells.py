@@ -1,18 +1,16 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """Cells of a table: for each the runs that fill it, one train.py process after the other."""
 
-import contextlib
 import dataclasses
+import json
 import os
 import pathlib
-import signal
 import statistics
-import subprocess
-import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from official_cvrl import progress, run_info
+from official_cvrl import errors, filesystems, progress, run_info
+from official_cvrl.sweep import processes
 
 TRAIN = str(pathlib.Path(__file__).resolve().parents[2] / "train.py")
 _LINES_SHOWN = 5
@@ -75,53 +73,94 @@ class Sweep:
             The cells' results by row; those of a row that failed wholly are an empty list.
 
         Raises:
-            UserError: a results.json in a run's folder is broken.
+            UserError: a folder has a run with other settings, another sweep is at work, or a
+                results.json in a run's folder is broken.
         """
-        found = {cell.row: [] for cell in cells}
-        clock = _Clock(left=sum(not self._results(cell) for cell in cells))
-        for number, cell in enumerate(cells, start=1):
-            said = self._filled(cell, found[cell.row], clock)
-            print(f"[{number}/{len(cells)}] {cell.label}: {said}", flush=True)
+        os.makedirs(self.output, exist_ok=True)
+        self._refuse_other_settings(cells)
+        with processes.alone(self.output) as lock:
+            found = {cell.row: [] for cell in cells}
+            clock = _Clock(left=sum(not self._results(cell) for cell in cells))
+            for number, cell in enumerate(cells, start=1):
+                said = self._filled(cell, found[cell.row], clock, lock)
+                print(f"[{number}/{len(cells)}] {cell.label}: {said}", flush=True)
         return found
 
-    def _filled(self, cell, row, clock):
+    def _filled(self, cell, row, clock, lock):
         """Adds a cell's results to its row; returns what is to be said of it."""
         if results := self._results(cell):
             row.append(results)
             return f"{_shown(results)} (there already)"
         try:
             with clock:
-                results = self._fill(cell)
+                results = self._fill(cell, lock)
         except Failed as fault:
             return f"FAILED, {fault}"
         row.append(results)
         return f"{_shown(results)} ({clock})"
 
-    def _fill(self, cell):
+    def _fill(self, cell, lock):
         """Runs what is left of a cell; returns its results."""
-        start = ""
-        for stage in cell.stages:
-            self._train(stage, start)
-            start = os.path.abspath(self._folder(stage))
+        for stage, before in _with_the_one_before(cell.stages):
+            if not run_info.read_results(self._folder(stage)):
+                self._train(stage, before, lock)
         if not (results := self._results(cell)):
-            raise Failed(f"{start} has no results: nothing could be measured there")
+            folder = os.path.abspath(self._folder(cell.stages[-1]))
+            raise Failed(f"{folder} has no results: nothing could be measured there")
         return results
 
-    def _train(self, stage, pretrained):
+    def _train(self, stage, before, lock):
         folder = self._folder(stage)
-        if run_info.read_results(folder):
-            return
-        params = [*stage.params, *([f"run.pretrained = {pretrained!r}"] if pretrained else [])]
+        if not os.path.isdir(folder):  # What train.py goes on with it compares itself.
+            run_info.write_json(f"{folder}.json", self._settings(stage, before))
+        start = [f"run.pretrained = {os.path.abspath(self._folder(before))!r}"] if before else []
         data = [f"--data_dir={self.data_dir}"] if self.data_dir else []
-        code = _logged(
+        code = processes.logged(
             [
                 *(self.train, f"--gin_file={stage.gin_file}", f"--model_dir={folder}", *data),
-                *(f"--gin_param={param}" for param in params),
+                *(f"--gin_param={param}" for param in (*stage.params, *start)),
             ],
             log=f"{folder}.log",
+            lock=lock,
         )
         if code:
             raise Failed(f"exit code {code}; {folder}.log ends with: {_end(f'{folder}.log')}")
+
+    def _refuse_other_settings(self, cells):
+        """Compares each stage with what its folder was begun with, and with others of its name."""
+        planned = {}
+        for cell in cells:
+            for stage, before in _with_the_one_before(cell.stages):
+                asked, folder = self._settings(stage, before), self._folder(stage)
+                begun = planned.setdefault(folder, self._begun_with(folder) or asked)
+                for name, value in asked.items():
+                    if begun.get(name) != value:
+                        raise errors.UserError(
+                            f"{folder} holds, or is to hold, a run with {name} {begun.get(name)}, "
+                            f"not {value}. Give another --output, or remove that folder."
+                        )
+
+    def _begun_with(self, folder):
+        """What a stage's folder was begun with; None where there is none, or it does not say."""
+        path = f"{folder}.json"
+        if not (os.path.isdir(folder) and os.path.exists(path)):
+            return None
+        try:
+            with open(path, encoding="utf-8") as file:
+                return dict(json.load(file))
+        except (OSError, ValueError, TypeError) as error:
+            raise errors.UserError(
+                f"{path} is broken: {error}. Remove it to take {folder} as it is."
+            ) from error
+
+    def _settings(self, stage, before):
+        """What a stage's results depend on; the folder may be moved as a whole."""
+        return {
+            "gin_file": stage.gin_file,
+            "params": list(stage.params),
+            "start": before.folder if before else "",
+            "data_dir": filesystems.absolute(self.data_dir) if self.data_dir else "",
+        }
 
     def _results(self, cell):
         return run_info.read_results(self._folder(cell.stages[-1]))
@@ -148,37 +187,8 @@ class _Clock:
         return f"{progress.clock(self._seconds[-1])}, {progress.clock(left)} left"
 
 
-def _logged(arguments: Sequence[str], *, log: str) -> int:
-    """Runs a Python script with its words in a file; returns the exit code.
-
-    A signal that ends this process ends that one first, once, so that it saves a checkpoint: in a
-    session of its own a terminal's Ctrl-C does not reach it a second time.
-    """
-    os.makedirs(os.path.dirname(os.path.abspath(log)), exist_ok=True)
-    command = [sys.executable, *arguments]
-    with open(log, "ab") as file, _signals_as_interruption():
-        child = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)
-        try:
-            return child.wait()
-        except KeyboardInterrupt:
-            print(f"Waiting for a checkpoint of {log.removesuffix('.log')} …", flush=True)
-            child.terminate()
-            child.wait()
-            raise
-
-
-@contextlib.contextmanager
-def _signals_as_interruption() -> Iterator[None]:
-    def interrupt(number, frame):
-        raise KeyboardInterrupt
-
-    numbers = (signal.SIGTERM, signal.SIGHUP)
-    before = [signal.signal(number, interrupt) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
+def _with_the_one_before(stages):
+    return zip(stages, [None, *stages], strict=False)
 
 
 def _end(log):

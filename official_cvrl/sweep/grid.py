@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from official_cvrl import errors
 
 _AXIS = re.compile(r"\s*([\w./%]+)\s*=\s*\[(.*)\]\s*", re.DOTALL)
+# A text that no number, truth value or other text is written like without its quotes.
+_WORD = re.compile(r"'(?!(?:True|False|None)')([^\W\d]\w*)'")
 _OPENING, _CLOSING = "([{", ")]}"
 
 
@@ -48,10 +50,13 @@ class Point:
 
     @property
     def folder(self) -> str:
-        """A name for its folder, another one for each point of a grid."""
+        """A name for its folder, another one for each point of a grid.
+
+        Grids over names with the same last part share it.
+        """
         plain = "_".join(f"{_short(name)}={value}" for name, value in self.values) or "run"
         safe = re.sub(r"[^\w.=@+-]+", "", plain)[:80]
-        if plain.replace("'", "").replace('"', "") == safe:
+        if _WORD.sub(r"\1", plain) == safe:
             return safe
         return f"{safe}-{hashlib.sha256(plain.encode()).hexdigest()[:6]}"
 

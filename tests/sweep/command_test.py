@@ -1,9 +1,12 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """The command with a stand-in for train.py: which runs, what is passed over, how it ends."""
 
+import contextlib
+import dataclasses
 import json
 import os
 import pathlib
+import shutil
 import signal
 import threading
 import time
@@ -11,7 +14,9 @@ import time
 import pytest
 from absl import flags
 
+from official_cvrl import errors, run_info
 from official_cvrl.sweep import __main__ as sweep
+from official_cvrl.sweep import cells
 
 _TRAIN = str(pathlib.Path(__file__).with_name("stand_in.py"))
 
@@ -70,21 +75,103 @@ def test_a_failed_cell_is_told_and_the_others_go_on(tmp_path, capsys):
     assert len(_calls(tmp_path)) == 3
 
 
-def test_a_signal_stops_the_run_first_and_once(tmp_path, capsys):
-    def kill():
-        while not (tmp_path / "X=99_pre" / "waits").exists():
-            time.sleep(0.01)
-        os.kill(os.getpid(), signal.SIGTERM)
+@contextlib.contextmanager
+def _meanwhile(output, function):
+    """Calls a function as soon as the cell in a folder waits, and raises what it raised."""
+    raised = []
 
-    killer = threading.Thread(target=kill)
-    killer.start()
-    before = signal.getsignal(signal.SIGTERM)
-    assert _command(tmp_path, "--grid=X = [99, 1]") == 130
-    killer.join()
+    def act():
+        try:
+            _wait_for(output / "waits")
+            function()
+        except BaseException as error:
+            raised.append(error)
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    thread = threading.Thread(target=act)
+    thread.start()
+    yield
+    thread.join()
+    if raised:
+        raise raised[0]
+
+
+def _wait_for(path):
+    while not path.exists():
+        time.sleep(0.01)
+
+
+def test_a_signal_stops_the_run_first(tmp_path, capsys):
+    def look():
+        # The run keeps the lock if the sweep is killed.
+        child = (tmp_path / "sweep.lock").read_text()
+        files = {os.path.realpath(f"/proc/{child}/fd/{n}") for n in os.listdir(f"/proc/{child}/fd")}
+        assert str(tmp_path / "sweep.lock") in files
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        with pytest.raises(errors.UserError, match=f"in use by .* process {child}"):
+            cells.Sweep(str(tmp_path)).run([])
+
+    before = signal.getsignal(signal.SIGTERM), signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with _meanwhile(tmp_path / "X=99_pre", look):
+            assert _command(tmp_path, "--grid=X = [99, 1]") == 130
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before[1])
     assert (tmp_path / "X=99_pre" / "stopped").read_text() == str(int(signal.SIGTERM))
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert signal.getsignal(signal.SIGTERM) is before[0]
     assert "the same command goes on" in capsys.readouterr().err
     assert len(_calls(tmp_path)) == 1
+
+
+def test_a_second_signal_ends_a_run_that_does_not_stop(tmp_path):
+    def interrupt():
+        os.kill(os.getpid(), signal.SIGINT)
+        _wait_for(tmp_path / "X=98_pre" / "stopped")
+
+    with _meanwhile(tmp_path / "X=98_pre", interrupt):
+        assert _command(tmp_path, "--grid=X = [98]") == 130
+
+
+def test_results_of_other_settings_are_not_taken(tmp_path, capsys):
+    assert _command(tmp_path, "--gin_param=X = 5", "--grid=a.Y = [1]") == 0
+    assert _command(tmp_path, "--gin_param=X = 5", "--grid=b.Y = [1]") == 2
+    said = capsys.readouterr().err
+    assert "Y=1_pre holds, or is to hold, a run with params ['X = 5', 'a.Y = 1'], not " in said
+    assert "remove that folder" in said
+    shutil.rmtree(tmp_path / "Y=1_pre")
+    assert _command(tmp_path, "--gin_param=X = 5", "--grid=Y = [1]") == 0
+    assert len(_calls(tmp_path)) == 2
+    # As runs were left before there was such a file.
+    (tmp_path / "Y=1_pre.json").unlink()
+    assert _command(tmp_path, "--gin_param=X = 5", "--grid=a.Y = [1]") == 0
+    assert len(_calls(tmp_path)) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"params": ("X = 2",)}, "params \\['X = 1'\\], not \\['X = 2'\\]"),
+        ({"gin_file": "c.gin"}, "gin_file a.gin, not c.gin"),
+    ],
+)
+def test_two_cells_may_not_share_a_folder_with_unlike_settings(tmp_path, change, words):
+    stage = cells.Stage("a.gin", "one", ("X = 1",))
+    planned = [cells.Cell("r", "l", [s]) for s in (stage, dataclasses.replace(stage, **change))]
+    with pytest.raises(errors.UserError, match=words):
+        cells.Sweep(str(tmp_path), train=_TRAIN).run(planned)
+    assert not (tmp_path / "calls.txt").exists()
+
+
+def test_other_data_and_another_start_are_refused(tmp_path):
+    one, two = (cells.Stage(f"{name}.gin", name, ("X = 1",)) for name in ("one", "two"))
+    sweep = cells.Sweep(str(tmp_path), data_dir="a", train=_TRAIN)
+    sweep.run([cells.Cell("r", "l", [one, two])])
+    with pytest.raises(errors.UserError, match="with data_dir .*a, not .*b"):
+        dataclasses.replace(sweep, data_dir="b").run([cells.Cell("r", "l", [one, two])])
+    with pytest.raises(errors.UserError, match="two holds.* start one, not "):
+        sweep.run([cells.Cell("r", "l", [two])])
 
 
 @pytest.mark.parametrize(
@@ -99,12 +186,15 @@ def test_a_signal_stops_the_run_first_and_once(tmp_path, capsys):
         (["--grid=X"], "is no axis"),
         (["--grid=X = [1]", "--gin_param=Y = 2"], "holds a sweep with --gin_param="),
         (["--output={file}/x"], "cannot be made"),
+        (["--output={run}"], "is a run's folder"),
     ],
 )
 def test_mistakes_are_told_before_any_run(tmp_path, capsys, arguments, words):
     out, file = tmp_path / "out", tmp_path / "file"
     assert _command(out, "--grid=X = [1]") == 0
     file.write_text("")
-    assert _command(out, *(argument.format(file=file) for argument in arguments)) == 2
+    run_info.write(str(tmp_path), run_info.RunInfo("", {}, None))
+    places = {"file": file, "run": tmp_path}
+    assert _command(out, *(argument.format(**places) for argument in arguments)) == 2
     assert words in capsys.readouterr().err
     assert len(_calls(out)) == 1

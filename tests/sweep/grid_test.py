@@ -28,7 +28,8 @@ def test_every_combination_once_and_the_last_axis_fastest():
 
 
 def test_folders_are_plain_names_and_never_the_same():
-    values = ["(1, 2)", "(1,2)", "'a/b'", "'../ab'", "'ab'", "0." + "1" * 200, "0." + "1" * 201]
+    values = ["(1, 2)", "(1,2)", "'a/b'", "'../ab'", "'ab'", '"ab"', "1", "'1'", "True", "'True'"]
+    values += ["0." + "1" * 200, "0." + "1" * 201]
     folders = [point.folder for point in grid.points([grid.Axis("f.x", values)])]
     assert len(set(folders)) == len(values)
     for folder in folders:
