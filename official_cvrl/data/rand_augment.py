@@ -58,6 +58,7 @@ def draw(seed: tf.Tensor, *, num_operations: int) -> Draws:
     )
 
 
+@tf.autograph.experimental.do_not_convert  # Rewriting the library took as long as all the rest.
 def apply(clip: tf.Tensor, draws: Draws, *, magnitude: float) -> tf.Tensor:
     """Does to one clip what was drawn for it.
 

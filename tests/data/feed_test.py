@@ -39,7 +39,7 @@ def _feed(data_dir, **changes):
 
 def test_a_subset_is_all_that_training_and_probe_see_and_is_told(tmp_path, capsys):
     tiny.write(tmp_path, 9, 11, labels=[0])
-    tiny.write(tmp_path, 5, split="test")
+    tiny.write(tmp_path, 5, split="test", labels=[0])
     (tmp_path / "labels.txt").write_text("a\nb\nc\nd\ne\n")
     source = _feed(tmp_path, train_subset=0.2)
     said = "Trains on 4 of the 20 videos of split 'train': 0.2 of each class, at least one."
