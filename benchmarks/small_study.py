@@ -29,6 +29,7 @@ _NO_SPATIAL = (
     "augment.Augmentation.grey_probability = 0.0",
     "augment.Augmentation.blur_probabilities = (0.0, 0.0)",
 )
+_INCONSISTENT = "augment.Augmentation.temporally_consistent = False"
 _NO_TEMPORAL = ("pipeline.two_view_batches.temporal_augmentation = False",)
 # Half the batch for as many videos, and the rate in proportion.
 _HALF_BATCH = ("GLOBAL_BATCH_SIZE = 16", "TRAIN_STEPS = 1200", "LEARNING_RATE = 0.0005")
@@ -53,8 +54,9 @@ def _ablation(name, *params):
 _ROWS = (
     studies.Row("CVRL"),
     _ablation("temporal augmentation alone", *_NO_SPATIAL),
+    _ablation("spatial alone, inconsistent", *_NO_TEMPORAL, _INCONSISTENT),
+    _ablation("both, inconsistent", _INCONSISTENT),
     _ablation("spatial augmentation alone", *_NO_TEMPORAL),
-    _ablation("both, inconsistent", "augment.Augmentation.temporally_consistent = False"),
     _ablation("uniform intervals", "pipeline.two_view_batches.trend = 'uniform'"),
     _ablation("increasing intervals", "pipeline.two_view_batches.trend = 'increasing'"),
     _ablation("no hidden layer", "heads.ProjectionHead.num_hidden_layers = 0"),
