@@ -3,11 +3,12 @@
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from official_cvrl import errors
 from official_cvrl.report import curves as curves_lib
 from official_cvrl.report import events, facts, figures, markup, measures, runs
+from official_cvrl.report import results as results_lib
 
 _OF_THE_FOLDER = ("experiment.run.model_dir", "experiment.run.mode")
 _MOST = 8  # As many colours as can be told apart.
@@ -78,20 +79,32 @@ def header(members: Sequence[Member]) -> markup.Markup:
     )
 
 
+def results(members: Sequence[Member], data: Mapping[str, facts.Data]) -> markup.Markup:
+    """Returns the table of results; `data` is what `facts.read_data` returned."""
+    names = {member.run.model_dir: member.name for member in members}
+    compared = [member.run for member in members]
+    return results_lib.section(compared[0], compared, data, names=names)
+
+
 def curves(members: Sequence[Member]) -> markup.Markup:
-    """Returns a chart for each scalar that two of the runs wrote more than once."""
-    charts = []
-    for tag in sorted({tag for member in members for tag in _scalars(member)}, key=figures.place):
-        lines = [
-            curves_lib.Line(_scalars(member)[tag], member.name, member.class_)
-            for member in members
-            if tag in _scalars(member)
-        ]
-        if len(lines) > 1:
-            charts.append(_chart(tag, lines, members))
+    """Returns a chart for each scalar that two of the runs wrote more than once.
+
+    Accuracy among the views of a batch is not drawn with that among classes.
+    """
+    lines = {}
+    for member in members:
+        for tag, series in _scalars(member).items():
+            measure = measures.describe(tag, contrastive=member.run.is_pretraining)
+            line = curves_lib.Line(series, member.name, member.class_)
+            lines.setdefault((figures.place(tag), measure), []).append(line)
+    charts = [
+        _chart(measure, lines[place, measure])
+        for place, measure in sorted(lines, key=lambda key: (key[0], key[1].title))
+        if len(lines[place, measure]) > 1
+    ]
     if not charts:
-        return _section("Curves", "There is no scalar that two of the runs wrote down.")
-    return _section(
+        return markup.section("Curves", "There is no scalar that two of the runs wrote down.")
+    return markup.section(
         "Curves",
         "Point at a curve, or use the arrow keys, to read all of them.",
         markup.element("div", *charts, class_="charts"),
@@ -108,7 +121,7 @@ def settings(members: Sequence[Member]) -> markup.Markup:
         if name not in _OF_THE_FOLDER and len({bindings.get(name) for bindings in bound}) > 1
     ]
     if not unlike:
-        return _section("Settings", "All runs have the same.")
+        return markup.section("Settings", "All runs have the same.")
     heads = [markup.element("th", markup.breakable(member.name), scope="col") for member in members]
     rows = [
         markup.element(
@@ -124,7 +137,7 @@ def settings(members: Sequence[Member]) -> markup.Markup:
         markup.element("tbody", *rows),
     )
     caption = f"What the runs differ in; {len(names) - len(unlike)} others are the same."
-    return _section("Settings", caption, markup.element("div", table, class_="wide settings"))
+    return markup.section("Settings", caption, markup.element("div", table, class_="wide settings"))
 
 
 def _scalars(member):
@@ -138,19 +151,11 @@ def _scalars(member):
     }
 
 
-def _chart(tag, lines, members):
-    contrastive = all(member.run.is_pretraining for member in members)
-    measure = measures.describe(tag, contrastive=contrastive)
+def _chart(measure, lines):
     return markup.element(
         "figure",
         markup.element("h3", markup.element("span", measure.title), markup.element("output")),
         curves_lib.chart(lines, measure),
         markup.element("figcaption", measure.caption),
         class_="chart several",
-    )
-
-
-def _section(title, caption, *content):
-    return markup.element(
-        "section", markup.element("h2", title), markup.element("p", caption), *content
     )

@@ -57,7 +57,7 @@ def chart(
     Returns:
         An <svg> with the points as JSON, [[x, y, step, value as shown], …], in `data-points`. Of
         several curves they are those of the one with the most points, and the others' values at
-        the nearest step are told beside it.
+        the nearest step are told beside it, up to their last.
     """
     lines = [dataclasses.replace(a, series=thinned(a.series, most=_MOST_POINTS)) for a in lines]
     values = [value for line in lines for value in line.series.values]
@@ -187,16 +187,18 @@ def _hover_points(lines, x, y, measure):
     longest = max(lines, key=lambda line: len(line.series.steps))
     steps = longest.series.steps
     table = [
-        [*place, f"{step:,}", " · ".join(_read(line, step, measure) for line in lines)]
+        [*place, f"{step:,}", " · ".join(_read(lines, step, measure))]
         for place, step in zip(_places(longest.series, x, y), steps, strict=True)
     ]
     return json.dumps(table, separators=(",", ":"))
 
 
-def _read(line, step, measure):
-    """A line's value at the nearest of its steps."""
-    nearest = int(np.abs(line.series.steps - step).argmin())
-    return f"{line.name} {measure.shown(line.series.values[nearest])}".strip()
+def _read(lines, step, measure):
+    """The lines' values at the nearest of their steps; one that ended before has none."""
+    for line in lines:
+        if step <= line.series.steps[-1]:
+            nearest = int(np.abs(line.series.steps - step).argmin())
+            yield f"{line.name} {measure.shown(line.series.values[nearest])}".strip()
 
 
 def _count(number):

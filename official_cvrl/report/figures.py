@@ -30,7 +30,9 @@ def curves(
     ]
     found.sort(key=lambda item: place(item[0]))
     if not found:
-        return _section("Curves", "There are none: nothing was written down in train/ and eval/.")
+        return markup.section(
+            "Curves", "There are none: nothing was written down in train/ and eval/."
+        )
     num_classes = data[run.info.data_dir].num_classes
     together = _train_and_test(run, found)
     charts = [_both(*together, num_classes)] if together else []
@@ -39,7 +41,7 @@ def curves(
         for tag, side, series in found
         if not (together and tag in ("accuracy", "top1"))
     ]
-    return _section(
+    return markup.section(
         "Curves",
         "Blue is training, each point the mean since the point before; orange is the test videos. "
         "Point at a curve, or use the arrow keys, to read it.",
@@ -55,14 +57,14 @@ def hidden(tags: Collection[str]) -> Collection[str]:
 def clips(train: events.Events) -> markup.Markup:
     """Returns the pictures of the first batch, if it left any."""
     if "view_pairs" in train.pictures:
-        return _section(
+        return markup.section(
             "Views",
             "Videos of the first batch, each as two views: clips of two moments, cropped, flipped "
             "and recoloured at random; the model learns that the two belong together.",
             _strips(train.pictures["view_pairs"], names=("view 1", "view 2")),
         )
     if "clips" in train.pictures:
-        return _section(
+        return markup.section(
             "Clips",
             "Clips of the first batch, as the model saw them.",
             _strips(train.pictures["clips"], names=("clip",)),
@@ -92,12 +94,6 @@ def moving(jpeg: bytes, *, num_frames: int, spoken: str) -> markup.Markup:
     """
     image = markup.element("img", src=pictures.data_uri(jpeg), alt=spoken)
     return markup.element("div", image, class_="moving", style=f"--n:{num_frames}")
-
-
-def _section(title, caption, *content):
-    return markup.element(
-        "section", markup.element("h2", title), markup.element("p", caption), *content
-    )
 
 
 def place(tag: str) -> tuple[int, str]:

@@ -46,6 +46,11 @@ def breakable(name: str) -> Markup:
     return Markup(element("wbr").join(fragment(piece) for piece in pieces))
 
 
+def section(title: str, caption: str, *content: str) -> Markup:
+    """Returns a section with its heading and a paragraph above what it shows."""
+    return element("section", element("h2", title), element("p", caption), *content)
+
+
 def _attribute(name, value):
     if value is None or value is False:
         return ""

@@ -61,7 +61,7 @@ def write_comparison(model_dirs: Sequence[str], output: str) -> None:
     text = document.render(
         f"{len(compared)} runs · CVRL",
         comparison.header(compared),
-        results.section(compared[0].run, [member.run for member in compared], data),
+        comparison.results(compared, data),
         comparison.curves(compared),
         comparison.settings(compared),
     )

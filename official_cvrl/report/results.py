@@ -7,7 +7,11 @@ from official_cvrl.report import facts, markup, measures, runs
 
 
 def section(
-    run: runs.Run, family: Sequence[runs.Run], data: Mapping[str, facts.Data]
+    run: runs.Run,
+    family: Sequence[runs.Run],
+    data: Mapping[str, facts.Data],
+    *,
+    names: Mapping[str, str] | None = None,
 ) -> markup.Markup:
     """Returns a table for each data set that the family was evaluated on.
 
@@ -15,6 +19,7 @@ def section(
         run: whose page it is; its data come first.
         family: see `runs.family`.
         data: see `facts.read_data`.
+        names: by folder, of runs that are not called by their folder's name alone.
     """
     evaluated = [member for member in family if member.results]
     folders = dict.fromkeys([run.info.data_dir, *(member.info.data_dir for member in evaluated)])
@@ -23,7 +28,10 @@ def section(
         rows = [member for member in evaluated if member.info.data_dir == folder]
         if rows:
             where = f" of {facts.data_name(folder)}" if len(folders) > 1 else ""
-            tables += [_caption(where, data[folder], rows), _table(rows, data[folder].num_classes)]
+            tables += [
+                _caption(where, data[folder], rows),
+                _table(rows, data[folder].num_classes, names or {}),
+            ]
     if not tables:
         tables = [markup.element("p", "Nothing was evaluated yet: run --mode=eval.")]
     return markup.element("section", markup.element("h2", "Results"), *tables)
@@ -36,10 +44,12 @@ def _caption(where, data, rows):
     return markup.element("p", f"How often each is right on the test videos{where}{chance}.")
 
 
-def _table(rows, num_classes):
+def _table(rows, num_classes, names):
     tags = sorted({tag for row in rows for tag in row.results}, key=_place)
     heads = [markup.element("th", measures.describe(tag).title, scope="col") for tag in tags]
-    lines = [_line(row.name, row.describe(), row.results, tags) for row in rows]
+    lines = [
+        _line(names.get(row.model_dir, row.name), row.describe(), row.results, tags) for row in rows
+    ]
     chance = {tag: measures.guess(tag, num_classes=num_classes) for tag in tags}
     known = {tag: value for tag, value in chance.items() if value is not None}
     if known:

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from official_cvrl import errors
-from official_cvrl.report import comparison, page
+from official_cvrl.report import comparison, facts, page
 from tests.report import conftest
 
 
@@ -31,7 +31,7 @@ def test_one_drawing_of_what_two_wrote_and_each_in_its_colour(tmp_path):
     assert [point[2:] for point in points] == [
         ["10", "x/run 3 · y/run 3.5"],
         ["20", "x/run 2 · y/run 2.5"],
-        ["30", "x/run 2 · y/run 1.5"],
+        ["30", "y/run 1.5"],
     ]
     heights = {}
     for class_, x, y in re.findall(
@@ -42,6 +42,29 @@ def test_one_drawing_of_what_two_wrote_and_each_in_its_colour(tmp_path):
     assert first > second  # 3 lies lower than 3.5.
     assert heights["c0"][1][0] == heights["c1"][1][0]
     assert re.findall(r'<li class="(c\d)">x/<wbr>run', comparison.header(members)) == ["c0"]
+
+
+def test_accuracy_among_views_and_among_classes_are_two_drawings(tmp_path):
+    accuracy = {"accuracy": {10: 0.25, 20: 0.5}}
+    for name, task in (("a", "pretrain.Pretraining"), ("b", "classify.Classification")):
+        for number in (1, 2):
+            folder = tmp_path / f"{name}{number}"
+            config = conftest.PRETRAINING.replace("pretrain.Pretraining", task)
+            conftest.write_run(folder, data_dir="/data", config=config)
+            conftest.write_events(folder / "train", accuracy)
+    members = comparison.read([str(tmp_path / name) for name in ("a1", "a2", "b1", "b2")])
+    section = comparison.curves(members)
+    titles = ["Accuracy in training", "Contrastive accuracy"]
+    assert re.findall(r"<h3><span>([^<]*)", section) == titles
+    assert re.findall(r'class="line (\w+)"', section) == ["c2", "c3", "c0", "c1"]
+
+
+def test_results_of_folders_of_one_name_can_be_told_apart(tmp_path):
+    folders = [_run(tmp_path / above / "run", {1: 1.0}) for above in ("x", "y")]
+    members = comparison.read(folders)
+    data = {"/data": facts.Data(0, {})}
+    rows = re.findall(r'<th scope="row">(\w)/<wbr>run<', comparison.results(members, data))
+    assert rows == ["x", "y"]
 
 
 def test_settings_that_differ_and_how_many_do_not(tmp_path):
