@@ -178,8 +178,15 @@ class Trainer:
                 bar.close()
 
     def evaluate(self) -> Mapping[str, float]:
-        """Evaluates the task now and writes the result to the summaries."""
-        results = self._task.evaluate(self._model_dir if self._workers.this_is_chief else "")
+        """Evaluates the task now and writes the result to the summaries, and what the task writes.
+
+        Evaluations between the steps write to the summaries alone: what is in the run's folder is
+        always of one and the same evaluation.
+        """
+        return self._evaluate(self._model_dir if self._workers.this_is_chief else "")
+
+    def _evaluate(self, folder):
+        results = self._task.evaluate(folder)
         self._write("eval", results)
         return results
 
@@ -221,7 +228,7 @@ class Trainer:
         if asked_to_stop:
             raise Interrupted(f"saved at step {step} in {self._model_dir}", stop.exit_code)
         if evaluate and not last and self._evaluation_is_due(step):
-            self.evaluate()
+            self._evaluate("")
 
     def _asked_to_stop(self, stop, reports):
         """Whether a signal came; several workers ask each other where they report."""

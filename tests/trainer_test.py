@@ -173,6 +173,8 @@ class TrainerTest(tf.test.TestCase):
         folder = self._folder()
         made = self._trainer(_Halving(), folder, eval_interval=2)
         made.train(evaluate=True)
+        # The files in the run's folder are all of the last evaluation.
+        self.assertEqual(made._task.told_folder, "")
         self.assertEqual(made.evaluate(), {"weight": _expected_weight(6)})
         self.assertEqual(made._task.told_folder, folder)
         written = _scalars(os.path.join(folder, "eval"), "weight")
