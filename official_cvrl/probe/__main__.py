@@ -1,6 +1,7 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """What frozen embeddings are worth: retrieval, kNN and a linear probe, of a run or a SavedModel."""
 
+import dataclasses
 import os
 from collections.abc import Sequence
 
@@ -32,6 +33,7 @@ def _probe(given):
         "num_clips": given.num_clips,
         "num_crops": given.num_crops,
         "splits": splits,
+        "asked": dataclasses.asdict(asked),
     }
     print(results.write(output, found, settings=settings))
     print(f"Results: {os.path.join(output, results.JSON)}; {results.MARKDOWN} beside it.")
@@ -97,6 +99,11 @@ def _model(given):
 def _output(given):
     output = given.output
     if not output and given.model_dir:
+        if given.checkpoint:
+            raise errors.UserError(
+                "give --output=DIR with --checkpoint; probe/ in the run's folder is for its own "
+                "weights."
+            )
         output = os.path.join(models.run_folder(given.model_dir), "probe")
     if not output or filesystems.scheme(output):
         raise errors.UserError("give --output=DIR, a local folder for results and embeddings.")
@@ -140,7 +147,10 @@ def define_flags(values: flags.FlagValues) -> None:
         "saved_model": ("", "Or a folder that serving.export wrote."),
         "train_split": ("train", "Where neighbours are sought and the probe learns."),
         "test_split": ("test", "What is asked for."),
-        "output": ("", "Folder for results and embeddings. Default: probe/ in the run's folder."),
+        "output": (
+            "",
+            "Folder for results and embeddings. Default without --checkpoint: RUN/probe.",
+        ),
     }
     for name, (default, said) in texts.items():
         flags.DEFINE_string(name, default, said, flag_values=values)

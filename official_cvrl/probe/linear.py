@@ -84,13 +84,13 @@ def held_out_videos(train: table.Table, *, seed: int) -> np.ndarray:
     """Returns a mask of about a fifth of each class, bool [num_videos].
 
     Clips that UCF-101 cut out of one video (`…_g08_c02`) are held out together: they look alike,
-    and would speak for a probe that knows them by heart. A class of one such group stays in
-    training.
+    and would speak for a probe that knows them by heart. A video without a name is a group of its
+    own. A class of one group stays in training.
 
     Raises:
         UserError: no class has two groups.
     """
-    groups = np.array([_OF_ONE_VIDEO.sub(r"\1", str(name)) for name in train.example_ids])
+    groups = _groups(train.example_ids)
     generator = np.random.default_rng(seed)
     mask = np.zeros(len(groups), bool)
     for label in np.unique(train.labels):
@@ -117,6 +117,14 @@ def scaled(train: np.ndarray, test: np.ndarray, *, scaling: str) -> tuple[np.nda
     return train, test
 
 
+def _groups(example_ids):
+    """Numbers that are equal for what is of one video."""
+    named = [_OF_ONE_VIDEO.sub(r"\1", str(name)) for name in example_ids]
+    keys = [(name,) if name else ("", place) for place, name in enumerate(named)]
+    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    return np.array([numbers[key] for key in keys])
+
+
 def _scores(train, held_out, strengths, scaling, bar):
     """Top-1 of the held-out videos by strength, each fit beginning where a stronger one ended."""
     inputs = scaled(train.embeddings, held_out.embeddings, scaling=scaling)
@@ -129,13 +137,17 @@ def _scores(train, held_out, strengths, scaling, bar):
 
 
 def _fitted(model, embeddings, labels, strength):
-    # scikit-learn sums over the videos what is a mean here, and weighs that against the weights.
-    model.set_params(C=1 / (strength * len(labels)), max_iter=_MAX_ITERATIONS)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", exceptions.ConvergenceWarning)
+    # scikit-learn sums over the videos what is a mean here, and weighs that against the weights. Of
+    # two classes it knows the weights' difference w alone: ‖w / 2‖² + ‖-w / 2‖² is half of ‖w‖².
+    factor = 2 if len(np.unique(labels)) == 2 else 1
+    model.set_params(C=factor / (strength * len(labels)), max_iter=_MAX_ITERATIONS)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", exceptions.ConvergenceWarning)
         model.fit(embeddings, labels)
-    if model.n_iter_.max() >= _MAX_ITERATIONS:
-        print(f"l2 {strength:g}: not converged in {_MAX_ITERATIONS} iterations.", flush=True)
+    for warning in caught:
+        # What follows an empty line is scikit-learn's advice to those who call it.
+        said = " ".join(str(warning.message).split("\n\n")[0].split())
+        print(f"l2 {strength:g}: {said}", flush=True)
     return model
 
 

@@ -45,8 +45,12 @@ class Views:
 
 def run_folder(model_dir: str) -> str:
     """Returns the folder of a run that is named by itself or by one of its checkpoints."""
-    is_folder = filesystems.openable_path(model_dir).is_dir()
-    return model_dir if is_folder else os.path.dirname(model_dir)
+    is_checkpoint = filesystems.openable_path(f"{model_dir}.index").exists()
+    return os.path.dirname(model_dir) if is_checkpoint else model_dir
+
+
+class _Broken(Exception):  # noqa: N818 - it is told, with the video's place
+    """A record cannot be read; the message says why."""
 
 
 class Model(abc.ABC):
@@ -155,26 +159,48 @@ class SavedModel(Model):
                 f"{described.name} has no signature {questions.ENCODED}; export it anew."
             )
         self.name = described.name
-        self.made_of = {"saved_model": described.name, "views": dataclasses.asdict(chosen_views)}
+        self.made_of = {
+            "saved_model": described.checksum,
+            "clip": dataclasses.asdict(self._model.clip),
+            "views": dataclasses.asdict(chosen_views),
+        }
 
     def embed(self, data_dir: str, split: str) -> table.Table:
         """See the base class."""
         shards = manifest.find_shards(data_dir, split)
         dataset = tf.data.TFRecordDataset(list(shards.paths), shards.compression)
         bar = progress.Progress(label=f"embed {split}", unit="videos", total=shards.num_examples)
-        names, labels, embeddings = [], [], []
+        rows = []
         try:
             for serialized in dataset.as_numpy_iterator():
-                example = records.decode_example(serialized)
-                names.append(example.example_id)
-                labels.append(example.labels[0] if example.labels else -1)
-                embeddings.append(self._embedding(example.frames))
-                bar.update(len(names))
-        except (tf.errors.OpError, client.Refused) as error:
-            fault = f"video {len(names) + 1} of split {split!r} cannot be embedded: {error}"
+                rows.append(self._row(serialized, shards.label_names))
+                bar.update(len(rows))
+        except (tf.errors.OpError, _Broken) as error:
+            fault = f"video {len(rows) + 1} of split {split!r} cannot be embedded: {error}"
             raise errors.UserError(f"{data_dir}: {fault}.") from error
-        bar.close()
+        finally:
+            bar.close()
+        if not rows:
+            raise errors.UserError(f"{data_dir}: the shards of split {split!r} are empty.")
+        names, labels, embeddings = zip(*rows, strict=True)
         return table.Table(np.array(names), np.array(labels), np.stack(embeddings))
+
+    def _row(self, serialized, label_names):
+        """A video's name, first label or -1, and embedding."""
+        try:
+            example = records.decode_example(serialized)
+        except ValueError as error:
+            raise _Broken(str(error)) from error
+        name, labels = records.name_and_labels(serialized)
+        label = labels[0] if labels else -1
+        if label < -1 or (label_names and label >= len(label_names)):
+            raise _Broken(
+                f"{name!r} has the label {label}, and labels.txt names {len(label_names)}"
+            )
+        try:
+            return name, label, self._embedding(example.frames)
+        except client.Refused as error:
+            raise _Broken(f"{name!r}: {error}") from error
 
     def _embedding(self, frames):
         clips = sampling.dense_clip_frames(

@@ -14,7 +14,9 @@ Found = Mapping[str, tuple[Mapping[str, float], Mapping[str, object]]]
 
 
 def write(output: str, found: Found, *, settings: Mapping[str, object]) -> str:
-    """Writes both files; returns the table.
+    """Writes both files; returns the table, `–` where a data set has no such measure.
+
+    Means are of what all data sets have.
 
     Args:
         output: folder.
@@ -24,8 +26,14 @@ def write(output: str, found: Found, *, settings: Mapping[str, object]) -> str:
     Raises:
         UserError: a file cannot be written.
     """
-    names = list(next(iter(found.values()))[0])
-    means = {name: statistics.mean(shares[name] for shares, _ in found.values()) for name in names}
+    measured = [shares for shares, _ in found.values()]
+    # Top-5 is measured of more than five classes alone.
+    names = dict.fromkeys(name for shares in measured for name in shares)
+    means = {
+        name: statistics.mean(shares[name] for shares in measured)
+        for name in names
+        if all(name in shares for shares in measured)
+    }
     content = {
         "measures": means,
         "settings": settings,
@@ -34,22 +42,33 @@ def write(output: str, found: Found, *, settings: Mapping[str, object]) -> str:
         },
     }
     run_info.write_json(os.path.join(output, JSON), content)
-    text = _table(found, means)
+    text = _table(found, names, means)
     with outputs.whole_file(os.path.join(output, MARKDOWN), setting="--output=DIR") as file:
         file.write(f"{text}\n".encode())
     return text
 
 
-def _table(found, means):
-    rows = [(os.path.basename(folder), shares) for folder, (shares, _) in found.items()]
+def _table(found, names, means):
+    measured = [shares for shares, _ in found.values()]
+    rows = [*zip(_short(list(found)), measured, strict=True)]
     if len(rows) > 1:
         rows.append(("mean", means))
     lines = [
-        f"| data | {' | '.join(map(_title, means))} |",
-        f"|---|{'---|' * len(means)}",
-        *(f"| {name} | {' | '.join(map(_percent, shares.values()))} |" for name, shares in rows),
+        f"| data | {' | '.join(map(_title, names))} |",
+        f"|---|{'---|' * len(names)}",
+        *(f"| {row} | {' | '.join(_percent(of.get(n)) for n in names)} |" for row, of in rows),
     ]
     return "\n".join(lines)
+
+
+def _short(folders):
+    """The ends of paths, as long as they have to be to differ."""
+    parts = [folder.rstrip("/").split("/") for folder in folders]
+    for length in range(1, max(map(len, parts)) + 1):
+        ends = ["/".join(part[-length:]) for part in parts]
+        if len(set(ends)) == len(ends):
+            break
+    return ends
 
 
 def _title(name):
@@ -57,4 +76,4 @@ def _title(name):
 
 
 def _percent(share):
-    return f"{share:.1%}"
+    return "–" if share is None else f"{share:.1%}"

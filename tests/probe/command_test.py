@@ -76,6 +76,7 @@ def test_other_weights_and_the_mean_over_several_data_sets(run, tmp_path, capsys
     assert results["measures"]["retrieval_at_5"] == pytest.approx(np.mean(per_data))
     assert "| mean |" in capsys.readouterr().out
     assert len(list(output.glob("*.npz"))) == 4
+    assert results["settings"]["asked"]["kinds"] == ["retrieval"]
 
 
 _SAVED = ["--saved_model=x", "--output={tmp}", "--data_dir={records}"]
@@ -86,6 +87,7 @@ _SAVED = ["--saved_model=x", "--output={tmp}", "--data_dir={records}"]
     [
         ([], "give one of --model_dir=RUN and --saved_model=DIR"),
         (["--model_dir={run}", "--saved_model=x"], "give one of"),
+        (["--model_dir={run}", "--checkpoint={run}"], "give --output=DIR with --checkpoint"),
         (["--saved_model=x", "--checkpoint=y"], "--checkpoint goes with --model_dir"),
         (["--saved_model=x"], "give --output=DIR"),
         ([*_SAVED, "--num_crops=3"], "--num_crops=3 is for --model_dir"),
@@ -98,6 +100,7 @@ _SAVED = ["--saved_model=x", "--output={tmp}", "--data_dir={records}"]
         (["--model_dir={run}", "--test_split=train"], "each video would find itself"),
         (["--model_dir={run}", "--test_split=val"], "no shards of split 'val'"),
         (["--model_dir={tmp}"], "holds no run"),
+        (["--model_dir={run}/ckpt-31"], "ckpt-31 holds no run"),
         (["--model_dir={run}", "--data_dir={plain}"], "has no labels.txt"),
         (["--model_dir={run}", "--output={file}/x"], "cannot be made"),
     ],

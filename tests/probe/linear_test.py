@@ -24,23 +24,27 @@ def _softmax(logits):
     return shares / shares.sum(axis=1, keepdims=True)
 
 
-def test_the_probabilities_are_those_of_the_objective_in_the_docstring():
+@pytest.mark.parametrize("classes", [2, 3])
+def test_the_probabilities_are_those_of_the_objective_in_the_docstring(classes):
     """Newton's method in NumPy, in float64, on mean cross-entropy + strength / 2 · ‖weights‖²."""
-    train, test, strength = _videos(40), _videos(9, seed=1), 0.1
+    train, test = _videos(40, num_classes=classes), _videos(9, num_classes=classes, seed=1)
+    strength, size = 0.1, 7 * classes
     x = np.concatenate([train.embeddings, np.ones([40, 1])], axis=1).astype(np.float64)
     decay = strength * np.diag([1.0] * 6 + [0.0])
-    truth, weights = np.eye(3)[train.labels], np.zeros([7, 3])
+    truth, weights = np.eye(classes)[train.labels], np.zeros([7, classes])
     for _ in range(30):
         said = _softmax(x @ weights)
         gradient = x.T @ (said - truth) / 40 + decay @ weights
-        curvature = np.einsum("na,nb,ni,nij->aibj", x, x, said, np.eye(3) - said[:, None]) / 40
-        curvature += np.einsum("ab,ij->aibj", decay, np.eye(3))
-        step = np.linalg.lstsq(curvature.reshape(21, 21), gradient.ravel(), rcond=None)[0]
-        weights -= step.reshape(7, 3)
+        spread = np.eye(classes) - said[:, None]
+        curvature = np.einsum("na,nb,ni,nij->aibj", x, x, said, spread) / 40
+        curvature += np.einsum("ab,ij->aibj", decay, np.eye(classes))
+        step = np.linalg.lstsq(curvature.reshape(size, size), gradient.ravel(), rcond=None)[0]
+        weights -= step.reshape(7, classes)
     tested = np.concatenate([test.embeddings, np.ones([9, 1])], axis=1)
     found = linear.fit(train, test, num_classes=5, strengths=[strength], scaling="none")
-    np.testing.assert_allclose(found.probabilities[:, :3], _softmax(tested @ weights), atol=2e-3)
-    assert not found.probabilities[:, 3:].any()
+    expected = _softmax(tested @ weights)
+    np.testing.assert_allclose(found.probabilities[:, :classes], expected, atol=2e-3)
+    assert not found.probabilities[:, classes:].any()
     assert (found.strength, found.held_out) == (strength, {})
 
 
@@ -105,6 +109,18 @@ def test_a_fifth_of_each_class_is_held_out_and_what_is_of_one_video_together():
     plain = _videos(31)
     counts = np.bincount(plain.labels[linear.held_out_videos(plain, seed=0)])
     assert counts.tolist() == [2, 2, 2]
+
+
+def test_videos_without_a_name_are_held_out_one_by_one():
+    unnamed = _videos(30, names="")
+    counts = np.bincount(unnamed.labels[linear.held_out_videos(unnamed, seed=0)])
+    assert counts.tolist() == [2, 2, 2]
+
+
+def test_a_fit_that_did_not_converge_is_told(monkeypatch, capsys):
+    monkeypatch.setattr(linear, "_MAX_ITERATIONS", 1)
+    linear.fit(_videos(30), _videos(3), num_classes=3, strengths=[1e-3])
+    assert "l2 0.001: lbfgs failed to converge after 1 iteration" in capsys.readouterr().out
 
 
 def test_what_leaves_nothing_to_choose_by_is_refused():

@@ -1,6 +1,7 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """A SavedModel is asked for the clips that evaluation takes, and their mean is the video's."""
 
+import dataclasses
 import os
 
 import numpy as np
@@ -56,7 +57,11 @@ def test_another_saved_model_makes_other_embeddings(tmp_path):
     assert changed != made_of
     with open(tmp_path / "model" / "saved_model.pb", "ab") as file:
         file.write(tf.compat.v1.GraphDef().SerializeToString() + b"\x08\x01")
-    assert models.SavedModel(str(tmp_path / "model"), chosen_views=views).made_of != made_of
+    weights = models.SavedModel(str(tmp_path / "model"), chosen_views=views).made_of
+    assert weights != made_of
+    other = dataclasses.replace(_CLIP, temporal_stride=2)
+    (tmp_path / "model" / clip_format.SERVED_FILE).write_text(other.to_json())
+    assert models.SavedModel(str(tmp_path / "model"), chosen_views=views).made_of != weights
 
 
 def test_a_saved_model_that_cannot_be_asked(tmp_path):
@@ -74,3 +79,38 @@ def test_records_that_cannot_be_embedded_are_named(tmp_path):
     model = models.SavedModel(_saved(tmp_path / "model"), chosen_views=models.Views())
     with pytest.raises(errors.UserError, match="video 2 of split 'test' cannot be embedded"):
         model.embed(str(tmp_path), "test")
+
+
+def test_records_of_another_kind_are_named_and_the_bar_ends(tmp_path, capsys):
+    model = models.SavedModel(_saved(tmp_path / "model"), chosen_views=models.Views())
+    shards.write(tmp_path, 3, split="test")
+    (tmp_path / "labels.txt").write_text("one\ntwo\n")
+    with pytest.raises(errors.UserError, match="video 3 .*'video 2' has the label 2.* names 2"):
+        model.embed(str(tmp_path), "test")
+    assert "embed test: 2/3 videos" in capsys.readouterr().err
+    (path,) = tmp_path.glob("test-*")
+    first, *_ = tf.data.TFRecordDataset(str(path)).as_numpy_iterator()
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for record in (first, tf.train.Example().SerializeToString()):
+            writer.write(record)
+    with pytest.raises(errors.UserError, match="video 2 of split 'test' .* it has no frames"):
+        model.embed(str(tmp_path), "test")
+
+
+def test_a_video_is_named_as_in_training(tmp_path):
+    model = models.SavedModel(_saved(tmp_path / "model"), chosen_views=models.Views())
+    shards.write(tmp_path, 1, split="test")
+    (path,) = tmp_path.glob("test-*")
+    (record,) = tf.data.TFRecordDataset(str(path)).as_numpy_iterator()
+    record = tf.train.SequenceExample.FromString(record)
+    del record.context.feature["example/id"]
+    record.context.feature["clip/data_path"].bytes_list.value[:] = [b"a/b.mp4"]
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        writer.write(record.SerializeToString())
+    assert model.embed(str(tmp_path), "test").example_ids.tolist() == ["a/b.mp4@0"]
+
+
+def test_a_checkpoint_names_its_run_and_another_path_only_itself(tmp_path):
+    (tmp_path / "ckpt-3.index").touch()
+    assert models.run_folder(str(tmp_path / "ckpt-3")) == str(tmp_path)
+    assert models.run_folder(str(tmp_path / "ckpt-4")) == str(tmp_path / "ckpt-4")
