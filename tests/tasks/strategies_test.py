@@ -1,10 +1,13 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """Five training steps are the same five on any strategy; each runs in processes of its own."""
 
+import contextlib
 import json
 import os
+import pathlib
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -15,34 +18,42 @@ from tests import cluster, imports
 _IN_CHUNKS = {"steps": 2, "chunk_size": 4, "rows": [0, 1, 4, 5, 2, 3, 6, 7]}
 
 
-def _start(output, environment, cases, **settings):
-    return subprocess.Popen(
-        [
-            *(sys.executable, "-m", "tests.tasks.updates"),
-            *(json.dumps(settings | {"cases": cases}), str(output)),
-        ],
+def _updates(outputs, environments, cases, **settings):
+    """Of each process by case: loss and measures of each step; at the end weights and momentum."""
+    with contextlib.ExitStack() as stack:
+        processes = [
+            stack.enter_context(_running(output, environment, cases, **settings))
+            for output, environment in zip(outputs, environments, strict=True)
+        ]
+        deadline = time.monotonic() + 300
+        while not all(pathlib.Path(f"{output}.done").exists() for output in outputs):
+            for process in processes:
+                assert process.poll() is None, process.stderr.read()
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    return [{case: _values(f"{output}.{case}.npz") for case in cases} for output in outputs]
+
+
+@contextlib.contextmanager
+def _running(output, environment, cases, **settings):
+    command = [sys.executable, "-m", "tests.tasks.updates"]
+    with subprocess.Popen(
+        [*command, json.dumps(settings | {"cases": cases}), str(output)],
         cwd=imports.ROOT,
         env=os.environ | environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
-def _results(process, output, cases):
-    """By case: loss and measures of each step; weights, moving statistics, momentum at the end."""
-    _, errors = process.communicate(timeout=300)
-    assert process.returncode == 0, errors
-    found = {}
-    for case in cases:
-        with np.load(f"{output}.{case}.npz") as values:
-            found[case] = dict(values)
-    return found
-
-
-def _updates(folder, cases, **settings):
-    output = folder / "update"
-    return _results(_start(output, {}, cases, **settings), output, cases)
+def _values(path):
+    with np.load(path) as values:
+        return dict(values)
 
 
 def _assert_same(found, expected, tolerance):
@@ -56,26 +67,26 @@ def _assert_same(found, expected, tolerance):
 
 @pytest.fixture(scope="module", name="one_device")
 def _one_device(tmp_path_factory):
+    output = tmp_path_factory.mktemp("one") / "update"
     cases = {"plain": {}, "compiled": {"xla": True}, "in_chunks": _IN_CHUNKS}
-    return _updates(tmp_path_factory.mktemp("one"), cases, strategy="one_device")
+    (found,) = _updates([output], [{}], cases, strategy="one_device")
+    return found
 
 
 @pytest.fixture(scope="module", name="two_workers")
 def _two_workers(tmp_path_factory):
     """The folder of what they wrote, and the results of each of them."""
     folder = tmp_path_factory.mktemp("two")
+    outputs = [folder / f"worker_{index}" for index in range(2)]
     cases = {"plain": {"predictions": True}, "in_chunks": {"steps": 2, "chunk_size": 2}}
-    started = []
-    for index, environment in enumerate(cluster.environments(2)):
-        output = folder / f"worker_{index}"
-        process = _start(output, environment, cases, strategy="multi_worker_mirrored")
-        started.append((process, output))
-    return folder, [_results(*pair, cases) for pair in started]
+    environments = cluster.environments(2)
+    return folder, _updates(outputs, environments, cases, strategy="multi_worker_mirrored")
 
 
 # Two replicas: tests/tasks/pretrain_test.py, in its own process.
 def test_four_replicas(tmp_path, one_device):
-    found = _updates(tmp_path, {"plain": {}}, strategy="mirrored", replicas=4)
+    settings = {"strategy": "mirrored", "replicas": 4}
+    (found,) = _updates([tmp_path / "update"], [{}], {"plain": {}}, **settings)
     _assert_same(found["plain"], one_device["plain"], 1e-9)
 
 

@@ -3,11 +3,14 @@
 
 python -m tests.tasks.updates '{"strategy": "one_device", "cases": {"plain": {}, …}}' OUTPUT
 
-writes OUTPUT.plain.npz and so on: a case after the other, since a process takes seconds to start.
+writes OUTPUT.plain.npz and so on, a case after the other, since a process takes seconds to start.
+OUTPUT.done says that all are there; then the process waits to be killed.
 """
 
 import json
 import os
+import pathlib
+import signal
 import sys
 import types
 
@@ -24,6 +27,23 @@ from tests.tasks import tiny
 
 _STEPS = 5
 _GLOBAL_BATCH_SIZE = 8
+
+# Iterators that live as long as the process. Each has a thread that tunes its buffers, at intervals
+# that grow to a minute. TensorFlow wakes the thread before the iterator says that it ends: then it
+# may sleep on for the rest of its interval, and who destroys the iterator waits for it. Those of
+# four replicas are destroyed one after the other: that took a minute mostly, and up to five.
+_KEPT = []
+
+
+class _Kept:
+    """A data set whose iterators are kept."""
+
+    def __init__(self, dataset):
+        self._dataset = dataset
+
+    def __iter__(self):
+        _KEPT.append(iter(self._dataset))
+        return _KEPT[-1]
 
 
 class _FixedFeed:
@@ -45,7 +65,7 @@ class _FixedFeed:
             groups = parts.batch(own, drop_remainder=True)
             return groups.shard(context.num_input_pipelines, context.input_pipeline_id).unbatch()
 
-        return self._strategy.distribute_datasets_from_function(make)
+        return _Kept(self._strategy.distribute_datasets_from_function(make))
 
 
 def _examples(rows):
@@ -104,6 +124,9 @@ def main():
     strategy = _strategy(settings["strategy"], settings.get("replicas", 1))
     for name, case in settings["cases"].items():
         _run(strategy, f"{output}.{name}", **case)
+    pathlib.Path(f"{output}.done").touch()
+    # Whoever ended by itself would destroy its iterators, and the other workers would miss it.
+    signal.pause()
 
 
 def _run(strategy, output, *, steps=_STEPS, xla=False, predictions=False, **changes):
@@ -140,10 +163,12 @@ def _write_predictions(strategy, path):
     feed = types.SimpleNamespace(
         global_batch_size=2,
         num_classes=2,
-        batches=lambda role: strategy.distribute_datasets_from_function(
-            lambda context: examples.shard(
-                context.num_input_pipelines, context.input_pipeline_id
-            ).batch(context.get_per_replica_batch_size(2))
+        batches=lambda role: _Kept(
+            strategy.distribute_datasets_from_function(
+                lambda context: examples.shard(
+                    context.num_input_pipelines, context.input_pipeline_id
+                ).batch(context.get_per_replica_batch_size(2))
+            )
         ),
     )
     with strategy.scope():
