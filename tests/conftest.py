@@ -26,17 +26,14 @@ if importlib.util.find_spec("tensorflow_addons") is None:
 _SLOW = tuple(
     f"{name}_test.py"
     for name in (
-        *("tasks/strategies", "e2e/pipeline", "data/pipeline"),
-        *("data/detection", "data/sampling", "data/service", "data/spatial"),
-        *("cluster", "origin", "regions", "report/neighbors", "report/page"),
-        *("e2e/bad_input", "e2e/resume", "e2e/workers"),
-        *("modeling/resnet_3d_parity", "objectives/grad_cache"),
-        *("serving/clients", "serving/docs", "serving/export", "serving/export_published"),
-        *("tasks/classify", "tasks/detect", "tasks/pretrain", "tasks/views"),
-        *("serving/extract", "weights/keras_2d", "weights/published"),
-        *("tfrecords_tools/beam_engine", "tfrecords_tools/convert", "tfrecords_tools/fuzz"),
-        *("tfrecords_tools/convert_command", "tfrecords_tools/interchange"),
-        "tfrecords_tools/scaling",
+        *("tasks/strategies", "data/pipeline", "serving/docs", "tfrecords_tools/beam_engine"),
+        *("modeling/resnet_3d_parity", "tfrecords_tools/convert_command", "serving/extract"),
+        *("tasks/detect", "tasks/pretrain", "e2e/resume", "e2e/pipeline", "weights/published"),
+        *("tfrecords_tools/convert", "origin", "weights/keras_2d", "e2e/workers"),
+        *("tfrecords_tools/scaling", "objectives/grad_cache", "e2e/bad_input", "tasks/classify"),
+        *("tasks/views", "serving/export", "serving/clients", "data/service", "data/detection"),
+        *("serving/export_published", "data/sampling", "report/page", "report/neighbors"),
+        *("data/spatial", "tfrecords_tools/fuzz", "cluster", "tfrecords_tools/interchange"),
     )
 )
 _TESTS = pathlib.Path(__file__).parent
