@@ -132,6 +132,7 @@ def test_a_second_signal_ends_a_run_that_does_not_stop(tmp_path):
 
     with _meanwhile(tmp_path / "X=98_pre", interrupt):
         assert _command(tmp_path, "--grid=X = [98]") == 130
+    assert not (tmp_path / "X=98_pre" / "results.json").exists()
 
 
 def test_results_of_other_settings_are_not_taken(tmp_path, capsys):
