@@ -98,13 +98,13 @@ def extract(
     tables.refuse_unknown(output)
     patient = _patient(options)
     try:
-        running, known_by = _running(model, options, patient)
+        running, known_by, checksum = _running(model, options, patient)
         kept = journal.Journal(output, **known_by)
         try:
             failed = _embed(running, found.videos, kept)
             names = [annotations.printable(path) for path in found.videos]
             partial = kept.faults(names)
-            shape = _write(output, names, kept, failed)
+            shape = _write(output, names, kept, failed, checksum=checksum)
         except BaseException:
             kept.close(keep=True)
             raise
@@ -133,7 +133,7 @@ def embed(model: client.Client, path: str, *, options: Options | None = None) ->
     options = options or Options()
     patient = _patient(options)
     try:
-        running, _ = _running(model, options, patient)
+        running, _, _ = _running(model, options, patient)
         (found,) = running.run([path])
     except patience.GaveUp as error:
         raise errors.TryAgain(f"No answer for {options.patience:g} s: {error}") from error
@@ -149,7 +149,7 @@ def _patient(options):
 
 
 def _running(model, options, patient):
-    """What embeds videos, and what its rows are known by."""
+    """What embeds videos, what its rows are known by, and the model's checksum."""
     served = _described(model, options, patient)
     (shape,) = served.inputs[options.asking.signature].values()
     asked = questions.Questions(model, asking=options.asking, patient=patient, num_frames=shape[1])
@@ -164,7 +164,7 @@ def _running(model, options, patient):
     cut, settings = _cut(options, num_frames=shape[1], temporal_stride=stride)
     model_name = served.checksum or served.name
     known_by = {"settings": {"model": model_name} | settings, "sample": sample}
-    return embedder.Embedder(asked, cut=cut), known_by
+    return embedder.Embedder(asked, cut=cut), known_by, served.checksum
 
 
 def _described(model, options, patient):
@@ -231,11 +231,11 @@ def _embed(running, files, kept):
     return sorted(failed, key=lambda failure: order[failure.path])
 
 
-def _write(output, names, kept, failed):
+def _write(output, names, kept, failed, *, checksum):
     if not any(name in kept for name in names):
         first = failed[0]
         raise errors.UserError(
             f"No video of {len(names):,} has an embedding; {first.path}: {first.reason}."
         )
     folder = annotations.printable(os.getcwd())
-    return tables.write(output, kept.read(names), folder=folder)
+    return tables.write(output, kept.read(names), folder=folder, checksum=checksum)

@@ -15,7 +15,13 @@ from tfrecords_tools import annotations
 
 
 def search(
-    index: str, query: str, embedding: np.ndarray | None, *, count: int, folder: str = ""
+    index: str,
+    query: str,
+    embedding: np.ndarray | None,
+    *,
+    count: int,
+    checksum: str = "",
+    folder: str = "",
 ) -> tuple[Sequence[search_page.Match], str]:
     """Finds the stretches of other videos that lie nearest to a video.
 
@@ -24,6 +30,7 @@ def search(
         query: path of the video. Its own rows are left out.
         embedding: of it, float32 [dim]; None for the mean of its rows.
         count: how many, at most.
+        checksum: of the model that gave it; "" if nobody knows.
         folder: see `tables.Table.places`.
 
     Returns:
@@ -44,6 +51,11 @@ def search(
                 "--folder=DIR, where the table's relative paths start."
             )
         embedding = table.embeddings[is_query].mean(axis=0)
+    if checksum and table.checksum not in ("", checksum):
+        raise errors.UserError(
+            f"{index} was made with another model ({table.checksum}, now {checksum}); give "
+            "the version that it was made with, such as --saved_model=DIR/1, or extract anew."
+        )
     if embedding.shape != table.embeddings.shape[1:]:
         raise errors.UserError(
             f"The model's embeddings have {embedding.size} numbers, those of {index} "
@@ -86,8 +98,14 @@ def _search_and_write(given):
     if not os.path.exists(given.query):
         raise errors.UserError(f"No such video: {given.query!r}.")
     outputs.refuse_unwritable(given.output)
+    embedding, checksum = _embedding(given)
     found, caption = search(
-        given.index, given.query, _embedding(given), count=given.count, folder=given.folder
+        given.index,
+        given.query,
+        embedding,
+        count=given.count,
+        checksum=checksum,
+        folder=given.folder,
     )
     text = search_page.render(given.query, found, caption=caption)
     with outputs.whole_file(given.output) as file:
@@ -98,17 +116,19 @@ def _search_and_write(given):
 
 
 def _embedding(given):
+    """Of the query, and the checksum of the model; None and "" where none is named."""
     if not (given.saved_model or given.server):
-        return None
+        return None, ""
     model = connect.connect(
         saved_model=given.saved_model, server=given.server, model_name=given.model_name
     )
     options = extraction.Options(temporal_stride=given.temporal_stride)
     with contextlib.closing(model):
         found = extraction.embed(model, given.query, options=options)
+        checksum = model.describe(timeout=options.asking.timeout).checksum
     if found.fault:
         print(f"read in part: {found.path}: {found.fault}", file=sys.stderr)
-    return found.embeddings[0]
+    return found.embeddings[0], checksum
 
 
 def define_flags(values: flags.FlagValues) -> None:

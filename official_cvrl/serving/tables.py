@@ -3,8 +3,9 @@
 
 Columns: the video's path, `start_us` and `end_us` in microseconds, the embedding. NumPy's file has
 them as the arrays `paths`, `start_us`, `end_us`, `embeddings`; the others call them `path`,
-`start_us`, `end_us`, `embedding`. Beside them is `folder`, where relative paths start: an array
-without dimensions, a key of Parquet's metadata, a feature of each record.
+`start_us`, `end_us`, `embedding`. Beside them are `folder`, where relative paths start, and
+`checksum`, of the model: arrays without dimensions, keys of Parquet's metadata, features of each
+record.
 """
 
 import dataclasses
@@ -24,6 +25,7 @@ from official_cvrl import errors, filesystems, outputs
 from official_cvrl.serving import rows
 
 _ROWS_A_GROUP = 4096
+_FACTS = ("folder", "checksum")
 _BROKEN = (KeyError, IndexError, ValueError, OSError, EOFError)
 
 
@@ -37,6 +39,7 @@ class Table:
         end_us: int64 [num_rows].
         embeddings: float32 [num_rows, dim].
         folder: where relative paths start; "" if it does not tell, as in earlier versions.
+        checksum: of the model, see `client.Description`; "" if it does not tell.
     """
 
     paths: Sequence[str]
@@ -44,6 +47,7 @@ class Table:
     end_us: np.ndarray
     embeddings: np.ndarray
     folder: str = ""
+    checksum: str = ""
 
     def places(self, folder: str = "") -> Sequence[str]:
         """Returns where the video of each row is.
@@ -69,13 +73,16 @@ def refuse_unknown(output: str) -> None:
         raise errors.UserError(f"--output={output} must end in {', '.join(_FORMATS)}.")
 
 
-def write(output: str, videos: Iterable[rows.Rows], *, folder: str = "") -> tuple[int, int]:
+def write(
+    output: str, videos: Iterable[rows.Rows], *, folder: str = "", checksum: str = ""
+) -> tuple[int, int]:
     """Writes the rows of videos in their order; the file appears whole or not at all.
 
     Args:
         output: its ending names the format.
         videos: at least one; they are taken one after the other.
         folder: where relative paths start; "" if nobody is to know.
+        checksum: of the model; "" if nobody knows.
 
     Returns:
         How many rows, and of how many numbers.
@@ -93,7 +100,7 @@ def write(output: str, videos: Iterable[rows.Rows], *, folder: str = "") -> tupl
             yield video
 
     with outputs.whole_file(output) as file:
-        write_to(file, counting(), folder)
+        write_to(file, counting(), {"folder": folder, "checksum": checksum})
     return sum(counts), *shape
 
 
@@ -115,7 +122,7 @@ def read(path: str) -> Table:
         raise errors.UserError(f"{path!r} is no table of embeddings: {error}.") from error
 
 
-def _write_npz(file: BinaryIO, videos, folder):
+def _write_npz(file: BinaryIO, videos, facts):
     with zipfile.ZipFile(file, "w") as archive:
         paths, starts, ends = [], [], []
         # How many rows there are is known at the end only, so they wait in a file of their own.
@@ -132,7 +139,8 @@ def _write_npz(file: BinaryIO, videos, folder):
             waiting.flush()
             embeddings = np.memmap(waiting, np.float32, "r", shape=shape)
             _write_member(archive, "embeddings", embeddings)
-            _write_member(archive, "folder", np.array(folder))
+            for name, value in facts.items():
+                _write_member(archive, name, np.array(value))
 
 
 def _write_member(archive, name, values):
@@ -143,11 +151,11 @@ def _write_member(archive, name, values):
 def _read_npz(path):
     with np.load(path, allow_pickle=False) as table:
         columns = ("start_us", "end_us", "embeddings")
-        folder = str(table["folder"]) if "folder" in table else ""
-        return Table(table["paths"].tolist(), *(table[name] for name in columns), folder)
+        facts = {name: str(table[name]) for name in _FACTS if name in table}
+        return Table(table["paths"].tolist(), *(table[name] for name in columns), **facts)
 
 
-def _write_parquet(file: BinaryIO, videos, folder):
+def _write_parquet(file: BinaryIO, videos, facts):
     writer = None
     for batch in _batched(videos):
         dim = batch[0].embeddings.shape[1]
@@ -160,7 +168,7 @@ def _write_parquet(file: BinaryIO, videos, folder):
                 "end_us": np.concatenate([video.end_us for video in batch]),
                 "embedding": embedding,
             },
-            metadata={"folder": folder},
+            metadata=facts,
         )
         writer = writer or parquet.ParquetWriter(file, table.schema)
         writer.write_table(table)
@@ -182,30 +190,32 @@ def _batched(videos):
 
 def _read_parquet(path):
     table = parquet.read_table(path)
-    embedding = table["embedding"].combine_chunks()
+    embedding, metadata = table["embedding"].combine_chunks(), table.schema.metadata or {}
     return Table(
         table["path"].to_pylist(),
         table["start_us"].to_numpy(),
         table["end_us"].to_numpy(),
         embedding.flatten().to_numpy().reshape(len(table), -1),
-        (table.schema.metadata or {}).get(b"folder", b"").decode(),
+        **{name: metadata[name.encode()].decode() for name in _FACTS if name.encode() in metadata},
     )
 
 
-def _write_tfrecord(file: BinaryIO, videos, folder):
+def _write_tfrecord(file: BinaryIO, videos, facts):
     try:
         with tf.io.TFRecordWriter(file.name) as writer:
             for video in videos:
                 for row in zip(video.start_us, video.end_us, video.embeddings, strict=True):
-                    writer.write(_example(folder, video.path, *row).SerializeToString())
+                    writer.write(_example(facts, video.path, *row).SerializeToString())
     except tf.errors.OpError as error:  # So TensorFlow says what the disk says to others.
         raise OSError(errno.EIO, error.message) from error
 
 
-def _example(folder, path, start_us, end_us, embedding):
+def _example(facts, path, start_us, end_us, embedding):
+    texts = facts | {"path": path}
     features = {
-        "folder": tf.train.Feature(bytes_list=tf.train.BytesList(value=[folder.encode()])),
-        "path": tf.train.Feature(bytes_list=tf.train.BytesList(value=[path.encode()])),
+        name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[text.encode()]))
+        for name, text in texts.items()
+    } | {
         "start_us": tf.train.Feature(int64_list=tf.train.Int64List(value=[start_us])),
         "end_us": tf.train.Feature(int64_list=tf.train.Int64List(value=[end_us])),
         "embedding": tf.train.Feature(float_list=tf.train.FloatList(value=embedding)),
@@ -223,7 +233,9 @@ def _read_tfrecord(path):
         np.array([row["start_us"].int64_list.value[0] for row in found]),
         np.array([row["end_us"].int64_list.value[0] for row in found]),
         np.array([row["embedding"].float_list.value for row in found], np.float32),
-        found[0]["folder"].bytes_list.value[0].decode() if "folder" in found[0] else "",
+        **{
+            name: found[0][name].bytes_list.value[0].decode() for name in _FACTS if name in found[0]
+        },
     )
 
 

@@ -3,6 +3,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from absl import flags
 
 from official_cvrl.serving import extraction, local, nearest, rows, search, tables
@@ -72,6 +73,18 @@ def test_from_another_folder_a_videos_own_row_and_pictures_are_found(tmp_path, c
     assert (tmp_path / "elsewhere" / "page.html").read_text().count("data:image/jpeg") == 2
     assert _search(*given, "--folder=.") == 2
     assert "--folder=DIR, where the table's relative paths start" in capsys.readouterr().err
+
+
+def test_a_query_by_another_model_than_the_tables_is_refused(tmp_path, capsys):
+    videos.write_video(tmp_path / "a.mp4", direction="left", seed=0, size=20)
+    model, other = (stand_in.write(tmp_path / name) for name in ("model", "other"))
+    extraction.extract(local.Local(model), [str(tmp_path / "a.mp4")], str(tmp_path / "x.npz"))
+    arguments = _arguments(tmp_path / "x.npz", tmp_path)
+    assert _search(*arguments, f"--saved_model={model}") == 0
+    with open(f"{other}/1/saved_model.pb", "ab") as file:
+        file.write(tf.compat.v1.GraphDef().SerializeToString() + b"\x08\x01")
+    assert _search(*arguments, f"--saved_model={other}") == 2
+    assert "x.npz was made with another model (sha256 " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("option", ["index", "query", "output"])

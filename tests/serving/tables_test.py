@@ -28,9 +28,9 @@ def _videos():
 @pytest.mark.parametrize("folder", ["", "/ü/here"])
 def test_what_is_written_is_read(tmp_path, suffix, folder):
     output = str(tmp_path / f"x{suffix}")
-    assert tables.write(output, _videos(), folder=folder) == (4, 5)
+    assert tables.write(output, _videos(), folder=folder, checksum="sha256 1") == (4, 5)
     table = tables.read(output)
-    assert table.folder == folder
+    assert (table.folder, table.checksum) == (folder, "sha256 1")
     first, second = _videos()
     assert list(table.paths) == ["a.mp4", "ü/b.mp4", "ü/b.mp4", "ü/b.mp4"]
     np.testing.assert_array_equal(table.start_us, [0, 0, 1_000_000, 2_000_000])
