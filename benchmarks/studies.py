@@ -1,21 +1,20 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
-"""Runs train.py for each row of a study and seed, and draws the table of what came out."""
+"""Trains the rows of a study, several seeds each, and probes the backbones that come out."""
 
 import dataclasses
+import json
 import os
 import pathlib
-import platform
 import shlex
 import subprocess
 import sys
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from official_cvrl import errors
-from official_cvrl.sweep import cells, table
+from official_cvrl.probe import results
+from official_cvrl.sweep import cells
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-_MEASURES = {"knn_top1": "kNN top-1", "top1": "linear top-1"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,25 +23,24 @@ class Row:
 
     Attributes:
         name: as the table has it.
-        pretrained: whether pretrain.gin comes first; False evaluates random weights.
-        params: bindings for pretraining and evaluation alike.
-        pretrain_params: bindings for pre-training alone.
+        gin_files: what is trained, each beginning with the backbone of the one before; the last
+            one's is probed.
+        params: bindings for the first of them.
     """
 
     name: str
-    pretrained: bool = True
+    gin_files: Sequence[str] = ("pretrain.gin",)
     params: Sequence[str] = ()
-    pretrain_params: Sequence[str] = ()
 
 
 @dataclasses.dataclass(frozen=True)
 class Study:
-    """Pre-trains and evaluates rows; runs that are done are passed over.
+    """Trains and probes rows; what is done is passed over.
 
     Attributes:
         data_dir: folder of shards with splits train and test.
         output: folder of the runs.
-        pretrain_params: bindings for pre-training alone.
+        pretrain_params: bindings for all that pretrain.gin trains.
         num_seeds: runs of each row, with seeds 0, 1, …
     """
 
@@ -51,35 +49,45 @@ class Study:
     pretrain_params: Sequence[str]
     num_seeds: int
 
-    def table(self, rows: Sequence[Row]) -> str:
-        """Runs everything and returns the results as Markdown, also written to results.md.
+    def run(self, rows: Sequence[Row]) -> Mapping[str, Sequence[Mapping[str, float]]]:
+        """Returns the probes' measures by row, a seed after the other.
 
         Raises:
             UserError: a run failed; the same command goes on from there.
+            subprocess.CalledProcessError: a probe failed.
         """
         # Seed after seed, so that what is there when it is stopped is every row's.
         planned = [self._cell(row, seed) for seed in range(self.num_seeds) for row in rows]
-        found = cells.Sweep(self.output, data_dir=self.data_dir).run(planned)
-        if sum(map(len, found.values())) < len(planned):
+        trained = cells.Sweep(self.output, data_dir=self.data_dir).run(planned)
+        if sum(map(len, trained.values())) < len(planned):
             raise errors.UserError(f"Runs failed; what they said is in {self.output}/*.log.")
-        command = f"python -m {_module()} {shlex.join(sys.argv[1:])}"
-        machine = f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} CPUs ({_processor()})"
-        lines = table.markdown(found, first="backbone", columns=[*_MEASURES], titles=_MEASURES)
-        text = f"`{command}`, {machine}:\n\n{lines}"
-        pathlib.Path(self.output, "results.md").write_text(text + "\n")
-        return text
+        found = {row.name: [] for row in rows}
+        for cell in planned:
+            found[cell.row].append(self._probed(cell.stages[-1].folder))
+        return found
 
     def _cell(self, row, seed):
         stem = f"{row.name.replace(' ', '_')}_{seed}"
-        common = [f"SEED = {seed}", *row.params]
         stages = []
-        if row.pretrained:
-            own = [*common, *row.pretrain_params, *self.pretrain_params]
-            stages.append(cells.Stage("pretrain.gin", f"{stem}_pretrain", own))
-        else:
-            common.append("run.pretrained = ''")
-        stages.append(cells.Stage("linear_eval.gin", f"{stem}_linear", common))
+        for gin_file in row.gin_files:
+            params = [f"SEED = {seed}"]
+            if not stages:
+                params += row.params
+            if gin_file == "pretrain.gin":
+                params += self.pretrain_params
+            folder = f"{stem}_{gin_file.removesuffix('.gin')}"
+            stages.append(cells.Stage(gin_file, folder, params))
         return cells.Cell(row.name, f"{row.name}, seed {seed}", stages)
+
+    def _probed(self, folder):
+        run_dir = os.path.join(self.output, folder)
+        written = pathlib.Path(run_dir, "probe", results.JSON)
+        if not written.exists():
+            run(
+                *("-m", "official_cvrl.probe", f"--model_dir={run_dir}"),
+                *(f"--data_dir={self.data_dir}", "--measures=knn,linear"),
+            )
+        return json.loads(written.read_text(encoding="utf-8"))["measures"]
 
 
 def run(*arguments: str) -> None:
@@ -90,13 +98,3 @@ def run(*arguments: str) -> None:
     """
     print(f"$ python {shlex.join(arguments)}", flush=True)
     subprocess.run([sys.executable, *arguments], cwd=ROOT, check=True)
-
-
-def _module():
-    return f"benchmarks.{pathlib.Path(sys.argv[0]).stem}"
-
-
-def _processor():
-    with open("/proc/cpuinfo", encoding="utf-8") as file:
-        names = [line.split(":")[1].strip() for line in file if line.startswith("model name")]
-    return names[0] if names else platform.machine()

@@ -1,0 +1,69 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""Which of two rows is better, by the paper and by a study of ours."""
+
+import dataclasses
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+
+from benchmarks import outcome
+
+_ERRORS_APART = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Ordering:
+    """What the paper says of two rows.
+
+    Attributes:
+        better: the row that is better in the paper.
+        worse: the other.
+        points: by how many points of top-1, nan where the paper gives no number.
+        source: the table or figure.
+    """
+
+    better: str
+    worse: str
+    points: float
+    source: str
+
+
+def table(
+    orderings: Sequence[Ordering], found: Mapping[str, Sequence[Mapping[str, float]]], measure: str
+) -> str:
+    """Returns a table of the orderings whose rows were both measured.
+
+    One holds, or is turned round, if the difference of the means is larger than two of its standard
+    errors, sqrt(s₁² / n₁ + s₂² / n₂); else it is within noise.
+
+    Args:
+        orderings: the paper's.
+        found: measures of each run, by row; at least two runs a row.
+        measure: a share in [0, 1].
+    """
+    rows = [
+        (
+            f"{ordering.better} > {ordering.worse}",
+            ordering.source,
+            "–" if math.isnan(ordering.points) else f"{ordering.points:+.1f}",
+            *_ours([[run[measure] for run in found[row]] for row in _rows(ordering)]),
+        )
+        for ordering in orderings
+        if all(row in found for row in _rows(ordering))
+    ]
+    return outcome.table(["ordering", "paper", "points there", "points here", "here it"], rows)
+
+
+def _rows(ordering):
+    return ordering.better, ordering.worse
+
+
+def _ours(runs):
+    better, worse = runs
+    difference = statistics.mean(better) - statistics.mean(worse)
+    error = math.sqrt(sum(statistics.variance(values) / len(values) for values in runs))
+    if abs(difference) <= _ERRORS_APART * error:
+        verdict = "is within noise"
+    else:
+        verdict = "holds" if difference > 0 else "is **turned round**"
+    return f"{100 * difference:+.1f} ± {100 * error:.1f}", verdict
