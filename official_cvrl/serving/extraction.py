@@ -90,7 +90,7 @@ def extract(
 
     Raises:
         UserError: no videos, none readable, another model than is needed, or the output cannot be
-            written.
+            written, or is a finished table of another model.
         TryAgain: the model does not answer.
     """
     options = options or Options()
@@ -98,13 +98,15 @@ def extract(
     tables.refuse_unknown(output)
     patient = _patient(options)
     try:
-        running, known_by, checksum = _running(model, options, patient)
+        running, known_by, served = _running(model, options, patient)
+        tables.refuse_other_model(output, served.checksum)
+        print(f"Model: {served.name}{served.checksum and f' ({served.checksum})'}", flush=True)
         kept = journal.Journal(output, **known_by)
         try:
             failed = _embed(running, found.videos, kept)
             names = [annotations.printable(path) for path in found.videos]
             partial = kept.faults(names)
-            shape = _write(output, names, kept, failed, checksum=checksum)
+            shape = _write(output, names, kept, failed, checksum=served.checksum)
         except BaseException:
             kept.close(keep=True)
             raise
@@ -149,7 +151,7 @@ def _patient(options):
 
 
 def _running(model, options, patient):
-    """What embeds videos, what its rows are known by, and the model's checksum."""
+    """What embeds videos, what its rows are known by, and the model's description."""
     served = _described(model, options, patient)
     (shape,) = served.inputs[options.asking.signature].values()
     asked = questions.Questions(model, asking=options.asking, patient=patient, num_frames=shape[1])
@@ -164,7 +166,7 @@ def _running(model, options, patient):
     cut, settings = _cut(options, num_frames=shape[1], temporal_stride=stride)
     model_name = served.checksum or served.name
     known_by = {"settings": {"model": model_name} | settings, "sample": sample}
-    return embedder.Embedder(asked, cut=cut), known_by, served.checksum
+    return embedder.Embedder(asked, cut=cut), known_by, served
 
 
 def _described(model, options, patient):

@@ -13,8 +13,8 @@ import errno
 import os
 import tempfile
 import zipfile
-from collections.abc import Iterable, Sequence
-from typing import BinaryIO
+from collections.abc import Callable, Iterable, Sequence
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -26,7 +26,10 @@ from official_cvrl.serving import rows
 
 _ROWS_A_GROUP = 4096
 _FACTS = ("folder", "checksum")
-_BROKEN = (KeyError, IndexError, ValueError, OSError, EOFError)
+_UNREADABLE = (
+    *(KeyError, IndexError, ValueError, OSError, EOFError),
+    *(zipfile.BadZipFile, tf.errors.OpError),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,6 +76,27 @@ def refuse_unknown(output: str) -> None:
         raise errors.UserError(f"--output={output} must end in {', '.join(_FORMATS)}.")
 
 
+def refuse_other_model(output: str, checksum: str) -> None:
+    """Keeps a finished table from being replaced by another model's.
+
+    Args:
+        output: a name that `refuse_unknown` takes. No file, and one that is no table, will do.
+        checksum: of the model that is to write it; "" if nobody knows; then nothing is refused.
+
+    Raises:
+        UserError: the output is a table of a model with another checksum.
+    """
+    try:
+        there = _FORMATS[os.path.splitext(output)[1]].read_facts(output).get("checksum", "")
+    except _UNREADABLE:
+        return
+    if checksum and there and there != checksum:
+        raise errors.UserError(
+            f"{output} is a finished table of another model ({there}, now {checksum}). Remove it "
+            "to make it anew, or give another --output."
+        )
+
+
 def write(
     output: str, videos: Iterable[rows.Rows], *, folder: str = "", checksum: str = ""
 ) -> tuple[int, int]:
@@ -90,7 +114,7 @@ def write(
     Raises:
         UserError: the output cannot be written.
     """
-    write_to, _ = _FORMATS[os.path.splitext(output)[1]]
+    write_to = _FORMATS[os.path.splitext(output)[1]].write
     counts, shape = [], [0]
 
     def counting():
@@ -117,8 +141,8 @@ def read(path: str) -> Table:
             f"official_cvrl.serving.extract ({', '.join(_FORMATS)})."
         )
     try:
-        return _FORMATS[suffix][1](path)
-    except (*_BROKEN, zipfile.BadZipFile, tf.errors.OpError) as error:
+        return _FORMATS[suffix].read(path)
+    except _UNREADABLE as error:
         raise errors.UserError(f"{path!r} is no table of embeddings: {error}.") from error
 
 
@@ -151,8 +175,13 @@ def _write_member(archive, name, values):
 def _read_npz(path):
     with np.load(path, allow_pickle=False) as table:
         columns = ("start_us", "end_us", "embeddings")
-        facts = {name: str(table[name]) for name in _FACTS if name in table}
-        return Table(table["paths"].tolist(), *(table[name] for name in columns), **facts)
+        paths, values = table["paths"].tolist(), [table[name] for name in columns]
+    return Table(paths, *values, **_npz_facts(path))
+
+
+def _npz_facts(path):
+    with np.load(path, allow_pickle=False) as table:  # Which reads no array that is not asked for.
+        return {name: str(table[name]) for name in _FACTS if name in table}
 
 
 def _write_parquet(file: BinaryIO, videos, facts):
@@ -190,14 +219,19 @@ def _batched(videos):
 
 def _read_parquet(path):
     table = parquet.read_table(path)
-    embedding, metadata = table["embedding"].combine_chunks(), table.schema.metadata or {}
+    embedding = table["embedding"].combine_chunks()
     return Table(
         table["path"].to_pylist(),
         table["start_us"].to_numpy(),
         table["end_us"].to_numpy(),
         embedding.flatten().to_numpy().reshape(len(table), -1),
-        **{name: metadata[name.encode()].decode() for name in _FACTS if name.encode() in metadata},
+        **_parquet_facts(path),
     )
+
+
+def _parquet_facts(path):
+    metadata = parquet.read_schema(path).metadata or {}
+    return {name: metadata[name.encode()].decode() for name in _FACTS if name.encode() in metadata}
 
 
 def _write_tfrecord(file: BinaryIO, videos, facts):
@@ -223,9 +257,13 @@ def _example(facts, path, start_us, end_us, embedding):
     return tf.train.Example(features=tf.train.Features(feature=features))
 
 
+def _rows_of_tfrecord(path):
+    for record in tf.data.TFRecordDataset(path).as_numpy_iterator():
+        yield tf.train.Example.FromString(record).features.feature
+
+
 def _read_tfrecord(path):
-    serialized = tf.data.TFRecordDataset(path).as_numpy_iterator()
-    found = [tf.train.Example.FromString(record).features.feature for record in serialized]
+    found = list(_rows_of_tfrecord(path))
     if not found:
         raise ValueError("it is empty")
     return Table(
@@ -233,14 +271,23 @@ def _read_tfrecord(path):
         np.array([row["start_us"].int64_list.value[0] for row in found]),
         np.array([row["end_us"].int64_list.value[0] for row in found]),
         np.array([row["embedding"].float_list.value for row in found], np.float32),
-        **{
-            name: found[0][name].bytes_list.value[0].decode() for name in _FACTS if name in found[0]
-        },
+        **_tfrecord_facts(path),
     )
 
 
+def _tfrecord_facts(path):
+    row = next(_rows_of_tfrecord(path), {})
+    return {name: row[name].bytes_list.value[0].decode() for name in _FACTS if name in row}
+
+
+class _Format(NamedTuple):
+    write: Callable
+    read: Callable
+    read_facts: Callable
+
+
 _FORMATS = {
-    ".npz": (_write_npz, _read_npz),
-    ".parquet": (_write_parquet, _read_parquet),
-    ".tfrecord": (_write_tfrecord, _read_tfrecord),
+    ".npz": _Format(_write_npz, _read_npz, _npz_facts),
+    ".parquet": _Format(_write_parquet, _read_parquet, _parquet_facts),
+    ".tfrecord": _Format(_write_tfrecord, _read_tfrecord, _tfrecord_facts),
 }

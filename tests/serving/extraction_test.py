@@ -224,6 +224,23 @@ def test_other_weights_in_the_same_place_are_another_model(served, tmp_path):
     assert local.Local(str(tmp_path / "2")).describe(timeout=1).checksum == second
 
 
+def test_the_model_is_told_and_its_table_not_replaced_by_anothers(served, folder, tmp_path, capsys):
+    other = tmp_path / "other" / "2"
+    shutil.copytree(f"{served}/1", other)
+    with open(other / "saved_model.pb", "ab") as file:
+        file.write(b"\x08\x01")  # One field once more: the same graph, and another checksum.
+    arguments = [str(folder)], str(tmp_path / "x.npz")
+    extraction.extract(local.Local(served), *arguments, options=_options())
+    assert capsys.readouterr().out.startswith(f"Model: {served}/1 (sha256 ")
+    before = (tmp_path / "x.npz").read_bytes()
+    with pytest.raises(errors.UserError, match="x.npz is a finished table of another model"):
+        extraction.extract(local.Local(str(other.parent)), *arguments, options=_options())
+    assert (tmp_path / "x.npz").read_bytes() == before
+    (tmp_path / "x.npz").unlink()
+    extraction.extract(local.Local(str(other.parent)), *arguments, options=_options())
+    assert capsys.readouterr().out.startswith(f"Model: {other} (sha256 ")
+
+
 def test_a_damaged_model_is_named(served, tmp_path):
     folder = tmp_path / "1"
     shutil.copytree(f"{served}/1", folder)

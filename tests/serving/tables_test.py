@@ -153,3 +153,19 @@ def test_no_table_is_named(tmp_path, suffix):
 def test_an_ending_that_names_no_format(tmp_path):
     with pytest.raises(errors.UserError, match=r"x\.csv must end in \.npz, \.parquet, \.tfrecord"):
         tables.refuse_unknown(str(tmp_path / "x.csv"))
+
+
+@pytest.mark.parametrize("suffix", _SUFFIXES)
+def test_a_finished_table_of_another_model_is_not_replaced(tmp_path, suffix):
+    output = str(tmp_path / f"x{suffix}")
+    for content in (None, b"", b"no table"):
+        if content is not None:
+            (tmp_path / f"x{suffix}").write_bytes(content)
+        tables.refuse_other_model(output, "sha256 1")
+    tables.write(output, _videos())
+    tables.refuse_other_model(output, "sha256 1")
+    tables.write(output, _videos(), checksum="sha256 1")
+    for same_or_unknown in ("sha256 1", ""):
+        tables.refuse_other_model(output, same_or_unknown)
+    with pytest.raises(errors.UserError, match=f"{output} is .*another model .sha256 1, now.*2.*R"):
+        tables.refuse_other_model(output, "sha256 2")
