@@ -321,7 +321,7 @@ def shuffled_batches(
     per_replica = input_context.get_per_replica_batch_size(global_batch_size)
     rows_per_step = per_replica * _replicas_per_host(input_context)
     shares = _shares(shards, input_context)
-    _check_batch_fits(shards, shares, rows_per_step, global_batch_size)
+    _check_batch_fits(shards, shares, global_batch_size, input_context)
     serialized = read_epochs(
         shares[input_context.input_pipeline_id],
         compression=shards.compression,
@@ -349,8 +349,10 @@ def _test_share(shards, per_replica, input_context):
     return shares[input_context.input_pipeline_id], -(-most // rows_per_step) * rows_per_step
 
 
-def _check_batch_fits(shards, shares, rows_per_step, global_batch_size):
+def _check_batch_fits(shards, shares, global_batch_size, input_context):
     """Judges all hosts on each of them: were one to stop alone, the others would wait for it."""
+    replicas = input_context.num_replicas_in_sync
+    rows_per_step = global_batch_size // len(shares)
     videos = [sum(shard.count for shard in share) for share in shares]
     fewest = min(videos)
     if rows_per_step <= fewest:
@@ -363,11 +365,14 @@ def _check_batch_fits(shards, shares, rows_per_step, global_batch_size):
             f"{rows_per_step} of a batch (global_batch_size={global_batch_size}, hosts: "
             f"{len(shares)})"
         )
-    smaller = max(1, global_batch_size * fewest // rows_per_step // 2)
-    raise errors.UserError(
-        f"{fault}; take a smaller batch, with gin files of this project by "
-        f'--gin_param="GLOBAL_BATCH_SIZE = {smaller}".'
+    largest = fewest // _replicas_per_host(input_context) * replicas
+    way_out = (
+        f"take {largest} or fewer, with gin files of this project by "
+        f'--gin_param="GLOBAL_BATCH_SIZE = {largest}"'
+        if largest
+        else f"a batch has a video for each of {replicas} replicas at least; give more videos"
     )
+    raise errors.UserError(f"{fault}; {way_out}.")
 
 
 def _shares(shards, input_context):

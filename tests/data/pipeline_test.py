@@ -2,6 +2,7 @@
 """Order, draws and batches: reproducible, complete, the same on any number of hosts."""
 
 import functools
+import re
 
 import cv2
 import numpy as np
@@ -113,6 +114,23 @@ def test_a_host_with_too_few_videos_is_named_on_every_host(shards):
     for host in range(3):
         with pytest.raises(errors.UserError, match="host 1 reads 1 of the 10 .* its 2 of a batch"):
             _TRAIN(shards, global_batch_size=6, input_context=_host(host, 3))
+
+
+@pytest.mark.parametrize(
+    ("size", "host", "advice"),
+    [
+        (11, {}, '"GLOBAL_BATCH_SIZE = 10"'),
+        (12, {"hosts": 1, "replicas": 4}, '"GLOBAL_BATCH_SIZE = 8"'),
+        (6, {"hosts": 3}, '"GLOBAL_BATCH_SIZE = 3"'),
+        (12, {"hosts": 3, "replicas": 6}, "a video for each of 6 replicas"),
+    ],
+)
+def test_the_largest_batch_that_fits_is_advised(shards, size, host, advice):
+    context = {"input_context": _host(0, **host)} if host else {}
+    with pytest.raises(errors.UserError, match=advice):
+        _TRAIN(shards, global_batch_size=size, **context)
+    if largest := re.search(r"= (\d+)", advice):
+        _TRAIN(shards, global_batch_size=int(largest[1]), **context)
 
 
 def test_order_depends_on_the_seed_and_on_nothing_else_of_the_process(shards):
