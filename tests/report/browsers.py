@@ -51,6 +51,13 @@ frame.onload = () => {
     title: page.title,
     text: page.body.innerText,
     pictures: [...page.images].map((image) => image.complete && image.naturalWidth > 0),
+    misaligned: [...page.querySelectorAll("table")].flatMap((table) => {
+      const sides = (row) => [...row.cells].map(
+        (cell) => frame.contentWindow.getComputedStyle(cell).textAlign.replace("start", "left"));
+      const [head, ...rows] = [...table.rows].map(sides);
+      const texts = [...table.rows[0].cells].map((cell) => cell.innerText);
+      return texts.filter((_, place) => rows.some((row) => row[place] !== head[place]));
+    }),
     overflow: page.documentElement.scrollWidth - page.documentElement.clientWidth,
     readouts,
   });
@@ -70,6 +77,8 @@ class Seen:
         console: what the browser complained about.
         readouts: for each curve its value at rest, under the pointer at the first point, one
             arrow key further, and at rest again; None without a browser.
+        misaligned: headings of columns that stand on another side than what is below them; none
+            without a browser.
         overflow: pixels by which the page is wider than its window; 0 without a browser.
     """
 
@@ -79,6 +88,7 @@ class Seen:
     requests: list[str]
     console: list[str]
     readouts: list[list[str]] | None = None
+    misaligned: list[str] = dataclasses.field(default_factory=list)
     overflow: int = 0
 
 

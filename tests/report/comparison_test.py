@@ -9,7 +9,7 @@ import pytest
 
 from official_cvrl import errors
 from official_cvrl.report import comparison, facts, page
-from tests.report import conftest
+from tests.report import browsers, conftest
 
 
 def _run(folder, losses, *, batch=8, **scalars):
@@ -78,6 +78,13 @@ def test_settings_that_differ_and_how_many_do_not(tmp_path):
     assert "3 others are the same" in section
     assert "There is no scalar" in comparison.curves(members)
     assert "All runs have the same" in comparison.settings(members[:1])
+
+
+@pytest.mark.parametrize("opener", browsers.openers().values(), ids=browsers.openers())
+def test_headings_stand_on_the_side_of_their_columns(demo, tmp_path, opener):
+    folders = [str(demo / name) for name in ("linear_eval", "linear_eval_random")]
+    page.write_comparison(folders, str(tmp_path / "report.html"))
+    assert opener(tmp_path / "report.html", tmp_path).misaligned == []
 
 
 def test_the_page_of_two_runs(demo, tmp_path):

@@ -35,6 +35,7 @@ def _assert_sound(seen):
     assert seen.requests == []
     assert seen.console == []
     assert all(seen.pictures)
+    assert seen.misaligned == []
     assert seen.overflow == 0
 
 
