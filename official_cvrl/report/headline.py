@@ -45,18 +45,21 @@ def _evaluations(run, family, data):
 def _beside(tag, holder, family, data):
     """What a result is to be held against."""
     measure, data_dir = measures.describe(tag), holder.info.data_dir
-    found = [
-        f"random weights {measure.shown(other.results[tag])}"
-        for other in family
-        if other is not holder
-        and (holder.origin or holder.is_pretraining)
-        and other.is_classification
-        and not other.origin
-        and other.info.data_dir == data_dir
-        and tag in other.results
-    ][:1]
-    chance = measures.guess(tag, num_classes=data[data_dir].num_classes)
-    return ", ".join([*found, *([f"chance {measure.shown(chance)}"] if chance else [])])
+    compared = {}
+    for other in family:
+        if (
+            other is not holder
+            and (holder.origin or holder.is_pretraining)
+            and other.is_classification
+            and not other.origin
+            and other.info.data_dir == data_dir
+            and tag in other.results
+        ):
+            name = "random weights" if other.is_frozen else "trained from scratch"
+            compared.setdefault(name, other.results[tag])
+    if chance := measures.guess(tag, num_classes=data[data_dir].num_classes):
+        compared["chance"] = chance
+    return ", ".join(f"{name} {measure.shown(value)}" for name, value in compared.items())
 
 
 def _training(run, train, data):

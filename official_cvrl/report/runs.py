@@ -46,6 +46,11 @@ class Run:
         return self._task().endswith(".Detection")
 
     @property
+    def is_frozen(self) -> bool:
+        """Whether the run trained a classifier alone and left its backbone as it was."""
+        return bool(self.settings.value("classify.Classification.frozen"))
+
+    @property
     def origin(self) -> str:
         """Folder or checkpoint whose backbone the run started from; "" for random weights."""
         pretrained = self.settings.value("experiment.run.pretrained", "")
@@ -68,8 +73,7 @@ class Run:
             return f"Action detection {source}"
         if not self.is_classification:
             return "Training run"
-        frozen = self.settings.value("classify.Classification.frozen")
-        if frozen:
+        if self.is_frozen:
             return f"Linear evaluation {source}"
         return f"Fine-tuning {source}" if self.origin else "Supervised training"
 

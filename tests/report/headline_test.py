@@ -42,6 +42,23 @@ def test_an_evaluation_shows_its_own_result(demo):
     assert _header(demo / "linear_eval_random")[2] == [["Top-1", "62.5%", "chance 50.0%"]]
 
 
+def test_what_trained_all_layers_from_random_weights_is_not_called_so(tmp_path):
+    run = conftest.write_run(tmp_path / "pretrain", data_dir="/gone")
+    for name, pretrained, top1 in (
+        ("evaluated", "pretrain", 0.7),
+        ("random", "", 0.3),
+        ("scratch", "", 0.9),
+    ):
+        config = conftest.LINEAR.format(pretrained=pretrained)
+        if name == "scratch":
+            config = config.replace("frozen = True", "frozen = False")
+        results = {"top1": top1}
+        conftest.write_run(tmp_path / name, data_dir="/gone", config=config, results=results)
+    assert _header(run)[2] == [
+        ["Top-1, evaluated", "70.0%", "random weights 30.0%, trained from scratch 90.0%"]
+    ]
+
+
 def test_nothing_to_show(tmp_path):
     run = conftest.write_run(tmp_path / "run", data_dir=tmp_path / "gone")
     assert _header(run)[2] == []
