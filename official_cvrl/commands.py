@@ -1,10 +1,12 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """How a command ends: its exit code, and one line where a person is to read why."""
 
+import argparse
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from typing import NoReturn
 
 from absl import flags
 
@@ -16,13 +18,51 @@ INTERRUPTED = 130
 def parse_flags(arguments: Sequence[str]) -> list[str]:
     """Returns what is no flag, for `app.run(…, flags_parser=parse_flags)`.
 
-    absl's own parser ends with 1, as does a command that did a part of its work; a mistake is 2.
+    absl's own parser ends with 1, as does a command that did a part of its work; a mistake is 2,
+    and --help is 0.
     """
     try:
         return flags.FLAGS(arguments)
+    except flags.UnrecognizedFlagError as error:
+        _refuse(_unknown(f"--{error.flagname}", [f"--{name}" for name in flags.FLAGS]))
     except flags.Error as error:
-        print(f"error: {error}. --help lists the flags.", file=sys.stderr)
-        sys.exit(errors.UserError.exit_code)
+        _refuse(str(error))
+    except SystemExit:  # Only absl's flags that print help and are done raise it.
+        sys.exit(0)
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse's, whose mistakes are told as `parse_flags` tells them.
+
+    Args:
+        given: see the base class.
+    """
+
+    def __init__(self, **given):
+        shape = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False}
+        super().__init__(**shape, **given)
+
+    def parse_args(self, args=None, namespace=None):
+        """See the base class, which would first tell that what was misspelt is missing."""
+        given = sys.argv[1:] if args is None else list(args)
+        for name in (one.partition("=")[0] for one in given if one.startswith("--")):
+            if name not in self._option_string_actions:
+                self.error(_unknown(name, self._option_string_actions))
+        return super().parse_args(given, namespace)
+
+    def error(self, message: str) -> NoReturn:
+        """See the base class."""
+        _refuse(message)
+
+
+def _unknown(name: str, known: Collection[str]) -> str:
+    return f"there is no flag {name}.{errors.nearest(name, known)}"
+
+
+def _refuse(message: str) -> NoReturn:
+    end = "" if message.endswith((".", "?")) else "."
+    print(f"error: {message}{end} --help lists the flags.", file=sys.stderr)
+    sys.exit(errors.UserError.exit_code)
 
 
 def leave(code: int) -> None:

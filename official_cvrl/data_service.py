@@ -136,12 +136,10 @@ def _end(number, frame):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = commands.Parser(
         prog="python -m official_cvrl.data_service",
         description=_DESCRIPTION,
         epilog=_AFTERWORD,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     add = parser.add_argument
     add("--role", required=True, choices=["dispatcher", "worker", "local"])

@@ -1,5 +1,8 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
-"""The whole way once, by the commands a user types: from videos to a report."""
+"""The whole way once, by the commands a user types: from videos to a report.
+
+Such as: python -m official_cvrl.demo --output=demo
+"""
 
 import json
 import os

@@ -1,5 +1,8 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
-"""The exceptions whose message a person reads without a stack trace."""
+"""The exceptions whose message a person reads without a stack trace, and the nearest right name."""
+
+import difflib
+from collections.abc import Collection
 
 
 class UserError(Exception):
@@ -18,3 +21,15 @@ class TryAgain(UserError):
     """
 
     exit_code = 75
+
+
+def nearest(name: str, candidates: Collection[str]) -> str:
+    """Returns a sentence that names what `name` was probably meant to be, or "" without any."""
+    names = sorted({candidate for candidate in candidates if candidate and candidate != name})
+    lower = {candidate.lower(): candidate for candidate in reversed(names)}
+    close = difflib.get_close_matches(name.lower(), list(lower), n=3, cutoff=0.6)
+    if close:
+        return f" Did you mean {' or '.join(repr(lower[match]) for match in close)}?"
+    if names and len(names) <= 20:
+        return f" There is: {', '.join(names)}."
+    return ""

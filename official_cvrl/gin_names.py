@@ -6,12 +6,10 @@ and the way a file's names are found while it is read is not public in gin, so t
 neighbours gin_reach.py and gin_utils.py hold to gin-config 0.5.
 """
 
-import difflib
 import importlib
 import importlib.util  # gin-config 0.5.0 uses it without importing it.
 import inspect
 import pkgutil
-from collections.abc import Collection
 from typing import Any
 
 from gin import config as gin_config
@@ -20,18 +18,6 @@ from gin import config_parser
 from official_cvrl import errors, stack
 
 _DYNAMIC = "__gin__.dynamic_registration"
-
-
-def nearest(name: str, candidates: Collection[str]) -> str:
-    """Returns a sentence that names what `name` was probably meant to be, or "" without any."""
-    names = sorted({candidate for candidate in candidates if candidate and candidate != name})
-    lower = {candidate.lower(): candidate for candidate in reversed(names)}
-    close = difflib.get_close_matches(name.lower(), list(lower), n=3, cutoff=0.6)
-    if close:
-        return f" Did you mean {' or '.join(repr(lower[match]) for match in close)}?"
-    if names and len(names) <= 20:
-        return f" There is: {', '.join(names)}."
-    return ""
 
 
 def short_name(selector: str) -> str:
@@ -78,7 +64,7 @@ def check_parameter(configurable: gin_config.Configurable, name: str) -> None:
     known = parameters(configurable.wrapped)
     if known is not None and name not in known:
         owner = short_name(configurable.selector)
-        raise errors.UserError(f"{owner} has no parameter '{name}'.{nearest(name, known)}")
+        raise errors.UserError(f"{owner} has no parameter '{name}'.{errors.nearest(name, known)}")
 
 
 def check_import(statement: config_parser.ImportStatement) -> None:
@@ -92,7 +78,7 @@ def check_import(statement: config_parser.ImportStatement) -> None:
     if module.startswith("__gin__."):
         if module != _DYNAMIC:
             feature = module.removeprefix("__gin__.")
-            near = nearest(feature, ["dynamic_registration"])
+            near = errors.nearest(feature, ["dynamic_registration"])
             raise errors.UserError(f"gin has no feature '{feature}'.{near}")
         if statement.alias or gin_config._parse_context().imports:
             raise errors.UserError("'from __gin__ import …' stands before other imports, as it is")
@@ -103,7 +89,7 @@ def check_import(statement: config_parser.ImportStatement) -> None:
         if not error.name or not f"{module}.".startswith(f"{error.name}."):
             found = stack.where_to_find(module)
             raise errors.UserError(f"{module} cannot be imported: {error}.{found}") from error
-        near = stack.where_to_find(module) or nearest(error.name, _siblings(error.name))
+        near = stack.where_to_find(module) or errors.nearest(error.name, _siblings(error.name))
         raise errors.UserError(f"there is no module '{error.name}'.{near}") from None
 
 
@@ -133,12 +119,14 @@ def resolve(selector: str, *, short_names: bool = False) -> gin_config.Configura
         found = _imported(context, selector) if short_names else []
         if len(found) == 1:
             return found[0]
-        near = nearest(symbol, [name for name in context._symbol_table if name != "gin"])
+        near = errors.nearest(symbol, [name for name in context._symbol_table if name != "gin"])
         raise errors.UserError(f"'{selector}': no import of this file provides '{symbol}'.{near}")
     value, so_far = context._symbol_table[symbol], symbol
     for name in rest:
         if not hasattr(value, name):
-            raise errors.UserError(f"{so_far} has no '{name}'.{nearest(name, _callables(value))}")
+            raise errors.UserError(
+                f"{so_far} has no '{name}'.{errors.nearest(name, _callables(value))}"
+            )
         value, so_far = getattr(value, name), f"{so_far}.{name}"
     if not callable(value):
         raise errors.UserError(f"'{selector}' is neither a function nor a class")
@@ -164,7 +152,7 @@ def _resolve_registered(selector: str) -> gin_config.Configurable:
     if len(configurables) == 1:
         return configurables[0]
     names = [name for name, _ in gin_config._REGISTRY.items()]
-    near = nearest(selector, [*names, *(short_name(name) for name in names)])
+    near = errors.nearest(selector, [*names, *(short_name(name) for name in names)])
     raise errors.UserError(
         f"gin knows no '{selector}' here; does the file begin with "
         f"'from __gin__ import dynamic_registration' and import its module?{near}"

@@ -68,7 +68,7 @@ def _find(name: str, *, folders: Sequence[str]) -> str:
         path = os.path.join(folder, name)
         if tf.io.gfile.exists(path) and not tf.io.gfile.isdir(path):
             return path
-    near = gin_names.nearest(name, _known_gin_files(os.path.dirname(name), folders))
+    near = errors.nearest(name, _known_gin_files(os.path.dirname(name), folders))
     raise errors.UserError(f"there is no gin file '{name}', here or in configs/.{near}")
 
 

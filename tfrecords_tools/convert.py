@@ -261,12 +261,10 @@ def _label_map(output, label_names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = commands.Parser(
         prog="python -m tfrecords_tools.convert",
         description=_DESCRIPTION,
         epilog=_AFTERWORD,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     add = parser.add_argument
     add("--dataset", required=True, choices=sources.DATASETS)

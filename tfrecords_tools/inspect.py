@@ -156,11 +156,9 @@ def _check(data_dir: str, splits: Sequence[str], *, quiet: bool) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = commands.Parser(
         prog="python -m tfrecords_tools.inspect",
         description=_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     add = parser.add_argument
     add("path", metavar="PATH", help="folder of shards")

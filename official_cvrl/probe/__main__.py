@@ -1,5 +1,8 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
-"""What frozen embeddings are worth: retrieval, kNN and a linear probe, of a run or a SavedModel."""
+"""What frozen embeddings are worth: retrieval, kNN and a linear probe, of a run or a SavedModel.
+
+Such as: python -m official_cvrl.probe --model_dir=runs/embedded/pretrain
+"""
 
 import dataclasses
 import os

@@ -1,7 +1,8 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
-"""Writes the page a person looks at after a run: one HTML file that needs nothing else."""
+"""Writes the page a person looks at after a run: one HTML file that needs nothing else.
 
-import os
+Such as: python -m official_cvrl.report --model_dir=runs/embedded/pretrain --output=report.html
+"""
 
 from absl import app, flags
 
@@ -33,7 +34,7 @@ def _run():
     else:
         (model_dir,) = _MODEL_DIR.value
         page.write(model_dir, _OUTPUT.value, max_train_videos=_MAX_TRAIN_VIDEOS.value)
-    print(f"Report: {_OUTPUT.value} ({os.path.getsize(_OUTPUT.value) / 1e6:.1f} MB)")
+    print(f"Report: {_OUTPUT.value}")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,11 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
-"""What persons do in films: a csv file as AVA's evaluator reads it, and the film with boxes."""
+r"""What persons do in films: a csv file as AVA's evaluator reads it, and the film with boxes.
+
+Such as:
+
+    python -m official_cvrl.serving.detect --model_dir=runs/embedded/detect --boxes=BOXES.csv \
+        --output=DIR FILM.mp4
+"""
 
 import os
 import sys

@@ -1,5 +1,8 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
-"""Writes a run's model as a SavedModel that plain TensorFlow, or TF Serving, loads."""
+"""Writes a run's model as a SavedModel that plain TensorFlow, or TF Serving, loads.
+
+Such as: python -m official_cvrl.serving.export --model_dir=RUN --output=saved_model
+"""
 
 import dataclasses
 import os

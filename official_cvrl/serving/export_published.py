@@ -1,5 +1,8 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
-"""Writes a run's backbone as a checkpoint that the published code, tf-models-official, loads."""
+"""Writes a run's backbone as a checkpoint that the published code, tf-models-official, loads.
+
+Such as: python -m official_cvrl.serving.export_published --model_dir=RUN --output=DIR/backbone
+"""
 
 import functools
 import os

@@ -1,5 +1,11 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
-"""Embeddings of video files, by a SavedModel here or by a server: a row a video, or a window."""
+r"""Embeddings of video files, by a SavedModel here or by a server: a row a video, or a window.
+
+Such as:
+
+    python -m official_cvrl.serving.extract --saved_model=saved_model --videos=MY_VIDEOS \
+        --output=embeddings.npz
+"""
 
 import contextlib
 import os

@@ -1,5 +1,8 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
-"""Videos that look like a video: the nearest rows of a table that `extract` wrote, as a page."""
+"""Videos that look like a video: the nearest rows of a table that `extract` wrote, as a page.
+
+Such as: python -m official_cvrl.serving.search --index=embeddings.npz --query=MY_VIDEOS/one.mp4
+"""
 
 import contextlib
 import os

@@ -1,5 +1,11 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
-"""Runs a table: train.py for each combination of settings, then the table and a picture of it."""
+r"""Runs a table: train.py for each combination of settings, then the table and a picture of it.
+
+Such as:
+
+    python -m official_cvrl.sweep --gin_file=pretrain.gin --then=linear_eval.gin \
+        --grid="SEED = [0, 1, 2]" --output=runs/seeds
+"""
 
 import json
 import os

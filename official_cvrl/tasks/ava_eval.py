@@ -1,5 +1,11 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
-"""Evaluates a csv file of AVA detections: the official frame mAP, with a table of all classes."""
+r"""Evaluates a csv file of AVA detections: the official frame mAP, with a table of all classes.
+
+Such as:
+
+    python -m official_cvrl.tasks.ava_eval --groundtruth=ava_val_v2.2.csv --detections=said.csv \
+        --labelmap=LABELS.pbtxt
+"""
 
 from __future__ import annotations
 

@@ -191,7 +191,7 @@ def test_the_command(demo, tmp_path):
     path = tmp_path / "report.html"
     done = _command(f"--model_dir={demo / 'pretrain'}", f"--output={path}")
     assert done.returncode == 0, done.stderr
-    assert f"Report: {path} (" in done.stdout
+    assert done.stdout.endswith(f"Report: {path}\n")
     assert "embed train: 6 videos" in done.stderr
     assert path.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
 

@@ -77,7 +77,7 @@ class TestCommand:
         with pytest.raises(SystemExit) as stopped:
             convert.main(["--dataset=folder", "--videos=a", "--output=b", "--shrt_side=3"])
         assert stopped.value.code == 2
-        assert "--shrt_side=3" in capsys.readouterr().err
+        assert "Did you mean '--short_side'" in capsys.readouterr().err
 
 
 class TestStopped:
