@@ -104,11 +104,7 @@ def run(
         task=built, strategy=strategy, model_dir=model_dir, loop=loop, profile=profile
     )
     step = outer.restore()
-    if step >= loop.train_steps:
-        print(f"Finished before, at step {step}, in {model_dir}.", flush=True)
-    elif step:
-        print(f"Goes on from step {step} in {model_dir}.", flush=True)
-    elif mode == "eval":
+    if mode == "eval" and not step:
         raise _nothing_to_evaluate(model_dir)
     begun_from = _begun_from(built.backbone, pretrained, model_dir, mode=mode, step=step)
     if mode != "train":
@@ -121,8 +117,17 @@ def run(
         save_config(folder, begun=step > 0)
         info = _describe(built, source, test_input or probe_input, begun_from)
         run_info.write(folder, info)
+    _say_where_it_goes_on(step, loop, model_dir)  # Now that nothing is left to be refused.
+    if mode != "eval":
         outer.train(evaluate=mode == "train_and_eval")
     return _evaluated(outer, folder) if mode != "train" else {}
+
+
+def _say_where_it_goes_on(step, loop, model_dir):
+    if step >= loop.train_steps:
+        print(f"Finished before, at step {step}, in {model_dir}.", flush=True)
+    elif step:
+        print(f"Goes on from step {step} in {model_dir}.", flush=True)
 
 
 def _begun_from(backbone, pretrained, model_dir, *, mode, step):

@@ -1,0 +1,68 @@
+# Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
+"""The wiring on a task of one weight: what is said, and when."""
+
+import pytest
+import tensorflow as tf
+
+from official_cvrl import errors, experiment, optimizers, runtime, trainer
+from tests.tasks import tiny
+
+
+class _Task:
+    """Lowers one weight."""
+
+    clips_per_step = 4
+
+    def __init__(self, *, strategy, feed):
+        del strategy, feed
+        self.backbone = tf.keras.layers.Dense(1)
+        self.weight = tf.Variable(1.0, name="kernel")
+        self.optimizer = optimizers.sgd(learning_rate=0.1)
+
+    def checkpoint_items(self):
+        return {"weight": self.weight, "optimizer": self.optimizer}
+
+    def train_dataset(self, *, start_step):
+        del start_step
+        return tf.data.Dataset.from_tensors(0.0)
+
+    def train_step(self, batch):
+        with tf.GradientTape() as tape:
+            loss = tf.square(self.weight - batch)
+        optimizers.minimize(self.optimizer, tape, loss, [self.weight])
+        return {"loss": loss}
+
+    def preview(self, batch):
+        del batch
+        return {}
+
+
+def _run(folder, **given):
+    return experiment.run(
+        mode="train",
+        model_dir=str(folder / "run"),
+        data_dir=str(folder / "records"),
+        task=_Task,
+        runtime=runtime.Runtime(strategy="one_device"),
+        loop=trainer.Loop(train_steps=1),
+        global_batch_size=4,
+        train_input=lambda *args, **named: None,
+        **given,
+    )
+
+
+def _refuse(folder, *, begun):
+    del begun
+    raise errors.UserError(f"{folder} holds a run with other settings")
+
+
+def test_a_finished_run_is_told_of_once_nothing_is_refused(tmp_path, capsys):
+    (tmp_path / "records").mkdir()
+    tiny.write_records(tmp_path / "records")
+    _run(tmp_path)
+    assert "Finished before" not in capsys.readouterr().out
+    with pytest.raises(errors.UserError, match="other settings"):
+        _run(tmp_path, save_config=_refuse)
+    assert "Finished before" not in capsys.readouterr().out
+    _run(tmp_path)
+    assert f"Finished before, at step 1, in {tmp_path}/run." in capsys.readouterr().out
