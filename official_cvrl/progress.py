@@ -13,6 +13,8 @@ import tqdm
 _SECONDS_BETWEEN_LINES = 10.0
 # The rate is the median over so many updates: an evaluation in between does not move it.
 _UPDATES_REMEMBERED = 15
+_BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{unit} [{elapsed}{postfix}]"
+_COUNT = "{desc}: {n_fmt}{unit} [{elapsed}{postfix}]"
 
 
 class Progress:
@@ -23,6 +25,7 @@ class Progress:
         unit: what is counted, in the plural.
         total: how many there are; None if that is not known.
         done: how many were done before this process started.
+        each: what one of them holds, such as 64 "clips"; told as a rate, too.
         stream: where to write, standard error by default; a bar is drawn if it is a terminal.
     """
 
@@ -33,10 +36,12 @@ class Progress:
         unit: str,
         total: int | None = None,
         done: int = 0,
+        each: Mapping[str, float] | None = None,
         stream: TextIO | None = None,
     ):
         self._stream = stream or sys.stderr
         self._label, self._unit, self._total = label, unit, total
+        self._counted = {unit: 1, **(each or {})}
         self._done = self._shown = done
         self._last_line = self._last_update = time.monotonic()
         self._paces = collections.deque(maxlen=_UPDATES_REMEMBERED)
@@ -47,6 +52,8 @@ class Progress:
                 initial=done,
                 desc=label,
                 unit=f" {unit}",
+                # Rates and the time left are ours, of one and the same span.
+                bar_format=_BAR if total else _COUNT,
                 file=self._stream,
                 dynamic_ncols=True,
             )
@@ -56,7 +63,7 @@ class Progress:
         self._note_pace(done)
         self._done = done
         if self._bar is not None:
-            self._bar.set_postfix(values or {}, refresh=False)
+            self._bar.set_postfix_str(", ".join(self._facts(values or {})), refresh=False)
             self._bar.update(done - self._bar.n)
         elif done == self._total or self._line_is_due():
             self._print_line(values or {})
@@ -80,14 +87,19 @@ class Progress:
 
     def _print_line(self, values):
         self._last_line, self._shown = time.monotonic(), self._done
-        pace = statistics.median(self._paces) if self._paces else 0.0
-        rate = f"{1 / max(pace, 1e-9):.3g} {self._unit}/s"
-        facts = [f"{self._done} {self._unit}", rate]
-        if self._total:
-            facts[0] = f"{self._done}/{self._total} {self._unit}"
-            facts.append(f"{self._time_left(pace)} left")
-        facts += [f"{name} {value}" for name, value in values.items()]
+        of = f"/{self._total}" if self._total else ""
+        facts = [f"{self._done}{of} {self._unit}", *self._facts(values)]
         print(f"{self._label}: {', '.join(facts)}", file=self._stream, flush=True)
+
+    def _facts(self, values):
+        """Rates, the time left and the values, in words."""
+        pace = statistics.median(self._paces) if self._paces else 0.0
+        for name, count in self._counted.items():
+            yield f"{count / max(pace, 1e-9):.3g} {name}/s"
+        if self._total:
+            yield f"{self._time_left(pace)} left"
+        for name, value in values.items():
+            yield f"{name} {value}"
 
     def _time_left(self, pace):
         units = self._total - self._done

@@ -162,7 +162,11 @@ class Trainer:
         with _StopSignals() as stop:
             meter = _Meter(self._task.clips_per_step)
             bar = progress.Progress(
-                label="train", unit="steps", total=self._loop.train_steps, done=start
+                label="train",
+                unit="steps",
+                total=self._loop.train_steps,
+                done=start,
+                each={"clips": self._task.clips_per_step},
             )
             try:
                 self._run_steps(start, meter, bar, stop, evaluate)
@@ -365,6 +369,5 @@ def _shown(values):
     shown = {"loss": f"{values['loss']:.4g}"}
     if "accuracy" in values:
         shown["accuracy"] = f"{values['accuracy']:.1%}"
-    shown["clips/s"] = f"{values['clips_per_second']:.3g}"
     shown["input wait"] = f"{values['input_wait_share']:.0%}"
     return shown

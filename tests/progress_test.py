@@ -74,4 +74,33 @@ def test_a_bar_with_values_on_a_terminal():
     shown.update(5, {"loss": "0.5"})
     shown.close()
     assert "train:  50%" in stream.getvalue()
-    assert "loss=0.5" in stream.getvalue()
+    assert "5/10 steps" in stream.getvalue()
+    assert "loss 0.5" in stream.getvalue()
+
+
+def test_what_a_unit_holds_has_a_rate_of_the_same_span(clock):
+    def shown(stream, updates):
+        bar = progress.Progress(
+            label="train", unit="steps", total=100, each={"clips": 8}, stream=stream
+        )
+        for done, seconds in updates:
+            clock[0] += seconds
+            bar.update(done)
+        bar.close()
+        return stream.getvalue()
+
+    # The last ten steps took twice as long.
+    updates = [(10, 20), (20, 20), (30, 20), (40, 40)]
+    rates = "0.5 steps/s, 4 clips/s, 2:00 left"
+    assert shown(io.StringIO(), updates).endswith(f"train: 40/100 steps, {rates}\n")
+    assert rates in shown(_Terminal(), updates)
+
+
+def test_a_terminal_counts_where_the_total_is_unknown(clock):
+    stream = _Terminal()
+    shown = progress.Progress(label="test", unit="videos", stream=stream)
+    clock[0] += 2
+    shown.update(8)
+    shown.close()
+    assert "test: 8 videos [" in stream.getvalue()
+    assert "4 videos/s" in stream.getvalue()
