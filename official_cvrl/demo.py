@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from absl import app, flags
 
-from official_cvrl import commands, errors
+from official_cvrl import commands, errors, result_names
 from official_cvrl.data import synthetic
 
 _OUTPUT = flags.DEFINE_string("output", "demo", "Folder for everything that the demo makes.")
@@ -64,7 +64,8 @@ class Demo:
             ("random weights", _results(self.random)),
             ("chance", dict.fromkeys(("knn_top1", "top1"), 1 / len(synthetic.class_names()))),
         ]
-        lines = [f"{'':16}{'kNN top-1':>10}{'linear top-1':>14}"]
+        knn, linear = map(result_names.title, ("knn_top1", "linear_top1"))
+        lines = [f"{'':16}{knn:>10}{linear:>14}"]
         lines += [
             f"{name:16}{measures['knn_top1']:>10.1%}{measures['top1']:>14.1%}"
             for name, measures in rows

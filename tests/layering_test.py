@@ -40,6 +40,7 @@ _ROOMS = [
     "official_cvrl.segments",
     "official_cvrl.optimizers",
     "official_cvrl.metrics",
+    "official_cvrl.result_names",
     "official_cvrl.ava_files",
     "official_cvrl.detection_metrics",
     "official_cvrl.checkpoints",

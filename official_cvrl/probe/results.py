@@ -5,10 +5,9 @@ import os
 import statistics
 from collections.abc import Mapping
 
-from official_cvrl import outputs, run_info
+from official_cvrl import outputs, result_names, run_info
 
 JSON, MARKDOWN = "results.json", "results.md"
-_TITLES = {"knn_top1": "kNN top-1", "linear_top1": "linear top-1", "linear_top5": "linear top-5"}
 
 Found = Mapping[str, tuple[Mapping[str, float], Mapping[str, object]]]
 
@@ -54,7 +53,7 @@ def _table(found, names, means):
     if len(rows) > 1:
         rows.append(("mean", means))
     lines = [
-        f"| data | {' | '.join(map(_title, names))} |",
+        f"| data | {' | '.join(map(result_names.title, names))} |",
         f"|---|{'---|' * len(names)}",
         *(f"| {row} | {' | '.join(_percent(of.get(n)) for n in names)} |" for row, of in rows),
     ]
@@ -69,10 +68,6 @@ def _short(folders):
         if len(set(ends)) == len(ends):
             break
     return ends
-
-
-def _title(name):
-    return _TITLES.get(name) or name.replace("retrieval_at_", "R@")
 
 
 def _percent(share):

@@ -4,6 +4,8 @@
 import dataclasses
 import math
 
+from official_cvrl import result_names
+
 
 @dataclasses.dataclass(frozen=True)
 class Measure:
@@ -24,6 +26,12 @@ class Measure:
         return f"{value:.1%}" if self.is_share else f"{value:.4g}"
 
 
+def _heading(tag):
+    """Its title at the beginning of a line; "kNN" stays as it is."""
+    words = result_names.title(tag)
+    return words if words[1:2].isupper() else words[:1].upper() + words[1:]
+
+
 _KNOWN = {
     "contrastive_loss": Measure(
         "Contrastive loss",
@@ -37,7 +45,7 @@ _KNOWN = {
         "Detection loss", "Sigmoid cross-entropy of training boxes; lower is better."
     ),
     "frame_map": Measure(
-        "Frame mAP",
+        _heading("frame_map"),
         "Mean over the classes of the average precision on test key frames, at an overlap of 0.5.",
         is_share=True,
     ),
@@ -56,14 +64,16 @@ _KNOWN = {
         "Regularisation loss", "Weight decay’s part of the loss: it grows with the weights."
     ),
     "knn_top1": Measure(
-        "kNN top-1",
+        _heading("knn_top1"),
         "Share of test videos that get the right class by a vote of the ten nearest training "
         "videos, the nearer the heavier; no classifier is trained.",
         is_share=True,
     ),
-    "top1": Measure("Top-1", "Share of test videos whose class comes first.", is_share=True),
+    "top1": Measure(
+        _heading("top1"), "Share of test videos whose class comes first.", is_share=True
+    ),
     "top5": Measure(
-        "Top-5", "Share of test videos whose class is among the first five.", is_share=True
+        _heading("top5"), "Share of test videos whose class is among the first five.", is_share=True
     ),
 }
 _CONTRASTIVE_ACCURACY = Measure(
@@ -82,7 +92,7 @@ def describe(tag: str, *, contrastive: bool = False) -> Measure:
     """
     if contrastive and tag == "accuracy":
         return _CONTRASTIVE_ACCURACY
-    return _KNOWN.get(tag) or Measure(tag.replace("_", " "))
+    return _KNOWN.get(tag) or Measure(result_names.title(tag))
 
 
 def guess(tag: str, *, num_classes: int = 0, num_candidates: int = 0) -> float | None:
@@ -95,6 +105,4 @@ def guess(tag: str, *, num_classes: int = 0, num_candidates: int = 0) -> float |
     """
     if num_candidates and tag in ("accuracy", "entropy"):
         return 1 / num_candidates if tag == "accuracy" else math.log(num_candidates)
-    if num_classes and tag in ("accuracy", "knn_top1", "top1", "top5"):
-        return min(1.0, (5 if tag == "top5" else 1) / num_classes)
-    return None
+    return result_names.chance("top1" if tag == "accuracy" else tag, num_classes=num_classes)

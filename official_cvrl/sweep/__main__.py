@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from absl import app, flags
 
-from official_cvrl import commands, errors, filesystems, outputs, run_info
+from official_cvrl import commands, errors, filesystems, outputs, result_names, run_info
 from official_cvrl.sweep import cells, grid, table
 
 _SETTINGS, _MARKDOWN, _JSON, _PICTURE = "sweep.json", "results.md", "results.json", "results.svg"
@@ -131,7 +131,7 @@ def _write(given, rows):
     text = table.markdown(rows, first="settings", columns=columns)
     run_info.write_json(os.path.join(given.output, _JSON), rows)
     command = shlex.join(["python", "-m", "official_cvrl.sweep", *sys.argv[1:]])
-    page = f"`{command}`\n\n{text}\n\n![{table.title(columns[0])}]({_PICTURE})\n"
+    page = f"`{command}`\n\n{text}\n\n![{result_names.title(columns[0])}]({_PICTURE})\n"
     files = {_MARKDOWN: page, _PICTURE: table.picture(rows, measure=columns[0])}
     for name, content in files.items():
         with outputs.whole_file(os.path.join(given.output, name), setting="--output=DIR") as file:

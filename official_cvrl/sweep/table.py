@@ -6,7 +6,8 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 
-_TITLES = {"knn_top1": "kNN top-1", "top1": "top-1", "top5": "top-5", "frame_map": "frame mAP"}
+from official_cvrl import result_names
+
 _WIDTH, _RIGHT, _TOP, _ROW = 720, 24, 44, 30
 _LETTER, _LARGEST_NAME = 6.6, 300
 
@@ -17,13 +18,8 @@ Rows = Mapping[str, Sequence[Mapping[str, float]]]
 def measures(rows: Rows) -> Sequence[str]:
     """Returns the measures that any run has; those of a known title first."""
     there = {name for runs in rows.values() for run in runs for name in run}
-    known = [name for name in _TITLES if name in there]
+    known = [name for name in result_names.KNOWN if name in there]
     return [*known, *sorted(there - set(known))]
-
-
-def title(measure: str) -> str:
-    """Returns what a column is headed with."""
-    return _TITLES.get(measure, measure.replace("_", " "))
 
 
 def markdown(
@@ -37,7 +33,7 @@ def markdown(
         columns: measures, shares in [0, 1].
         titles: of columns that are to have another.
     """
-    heads = [(titles or {}).get(name) or title(name) for name in columns]
+    heads = [(titles or {}).get(name) or result_names.title(name) for name in columns]
     lines = [f"| {first} | {' | '.join(heads)} |", f"|---|{'---|' * len(columns)}"]
     for name, runs in rows.items():
         cells = (mean_and_spread([run[c] for run in runs if c in run]) for c in columns)
@@ -71,7 +67,9 @@ def picture(rows: Rows, *, measure: str) -> str:
     def x(share):
         return left + (share - ticks[0]) / (ticks[-1] - ticks[0]) * (_WIDTH - left - _RIGHT)
 
-    parts = [f'<text x="{left}" y="24" class="title">{html.escape(title(measure))}</text>']
+    parts = [
+        f'<text x="{left}" y="24" class="title">{html.escape(result_names.title(measure))}</text>'
+    ]
     for tick in ticks:
         parts.append(f'<path d="M{x(tick):.1f} {_TOP - 6}V{height - 30}" class="grid"/>')
         parts.append(f'<text x="{x(tick):.1f}" y="{height - 12}" class="tick">{tick:.0%}</text>')
