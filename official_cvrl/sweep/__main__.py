@@ -46,7 +46,7 @@ def _sweep(given, train):
     rows = sweep.run(planned)
     missing = len(planned) - sum(map(len, rows.values()))
     if missing < len(planned):
-        print(f"\n{_write(given, rows)}")
+        print(f"\n{_write(given, rows, num_classes=sweep.num_classes(planned))}")
     if missing:
         print(f"{missing} of {len(planned)} cells failed, see above; the same command tries again.")
     return 1 if missing else 0
@@ -126,13 +126,15 @@ def _begin(given, planned):
     print(f"{len(planned)} cells; what each says is in {given.output}/*.log", flush=True)
 
 
-def _write(given, rows):
+def _write(given, rows, *, num_classes):
     columns = table.measures(rows)
     text = table.markdown(rows, first="settings", columns=columns)
     run_info.write_json(os.path.join(given.output, _JSON), rows)
     command = shlex.join(["python", "-m", "official_cvrl.sweep", *sys.argv[1:]])
-    page = f"`{command}`\n\n{text}\n\n![{result_names.title(columns[0])}]({_PICTURE})\n"
-    files = {_MARKDOWN: page, _PICTURE: table.picture(rows, measure=columns[0])}
+    titles = ", ".join(map(result_names.title, columns))
+    page = f"`{command}`\n\n{text}\n\n![{titles}]({_PICTURE})\n"
+    picture = table.picture(rows, columns=columns, num_classes=num_classes)
+    files = {_MARKDOWN: page, _PICTURE: picture}
     for name, content in files.items():
         with outputs.whole_file(os.path.join(given.output, name), setting="--output=DIR") as file:
             file.write(content.encode())

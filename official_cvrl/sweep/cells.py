@@ -9,7 +9,7 @@ import statistics
 import time
 from collections.abc import Mapping, Sequence
 
-from official_cvrl import errors, filesystems, progress, run_info
+from official_cvrl import errors, filesystems, manifest, progress, run_info
 from official_cvrl.sweep import processes
 
 TRAIN = str(pathlib.Path(__file__).resolve().parents[2] / "train.py")
@@ -85,6 +85,13 @@ class Sweep:
                 said = self._filled(cell, found[cell.row], clock, lock)
                 print(f"[{number}/{len(cells)}] {cell.label}: {said}", flush=True)
         return found
+
+    def num_classes(self, cells: Sequence[Cell]) -> int:
+        """Returns how many classes the cells' data have; 0 where they differ or do not tell."""
+        infos = [run_info.read(self._folder(cell.stages[-1])) for cell in cells]
+        folders = {info.data_dir for info in infos if info}
+        counts = {len(manifest.read_labels(folder)) for folder in folders}
+        return counts.pop() if len(counts) == 1 else 0
 
     def _filled(self, cell, row, clock, lock):
         """Adds a cell's results to its row; returns what is to be said of it."""

@@ -49,33 +49,45 @@ def mean_and_spread(values: Sequence[float]) -> str:
     return f"{mean} ± {statistics.stdev(values):.1%}" if len(values) > 1 else mean
 
 
-def picture(rows: Rows, *, measure: str) -> str:
-    """Draws a measure: a dot for each run, a stroke for the mean of a row.
+def picture(rows: Rows, *, columns: Sequence[str], num_classes: int = 0) -> str:
+    """Draws measures, one below the other: a dot for each run, a stroke for the mean of a row.
 
     Args:
-        rows: at least one run among them has the measure.
-        measure: a share in [0, 1].
+        rows: at least one run among them has each of the measures.
+        columns: measures, shares in [0, 1].
+        num_classes: of the data, for a dashed line at what chance gives; 0: no line.
 
     Returns:
         An SVG file.
     """
-    values = {name: [run[measure] for run in runs if measure in run] for name, runs in rows.items()}
-    ticks = _ticks([value for row in values.values() for value in row])
-    left = min(_LARGEST_NAME, _LETTER * max(map(len, rows))) + 24
     height = _TOP + _ROW * len(rows) + 34
+    parts = []
+    for place, measure in enumerate(columns):
+        parts.append(f'<g transform="translate(0 {place * height})">')
+        parts += _panel(rows, measure, result_names.chance(measure, num_classes=num_classes))
+        parts.append("</g>")
+    return _SVG.format(width=_WIDTH, height=height * len(columns), content="\n".join(parts))
+
+
+def _panel(rows, measure, chance):
+    values = {name: [run[measure] for run in runs if measure in run] for name, runs in rows.items()}
+    known = [] if chance is None else [chance]
+    ticks = _ticks([*known, *(value for row in values.values() for value in row)])
+    left = min(_LARGEST_NAME, _LETTER * max(map(len, rows))) + 24
+    bottom = _TOP + _ROW * len(rows) + 4
 
     def x(share):
         return left + (share - ticks[0]) / (ticks[-1] - ticks[0]) * (_WIDTH - left - _RIGHT)
 
-    parts = [
-        f'<text x="{left}" y="24" class="title">{html.escape(result_names.title(measure))}</text>'
-    ]
+    title = result_names.title(measure) + (f", chance {chance:.1%}" if known else "")
+    yield f'<text x="{left}" y="24" class="title">{html.escape(title)}</text>'
     for tick in ticks:
-        parts.append(f'<path d="M{x(tick):.1f} {_TOP - 6}V{height - 30}" class="grid"/>')
-        parts.append(f'<text x="{x(tick):.1f}" y="{height - 12}" class="tick">{tick:.0%}</text>')
+        yield f'<path d="M{x(tick):.1f} {_TOP - 6}V{bottom}" class="grid"/>'
+        yield f'<text x="{x(tick):.1f}" y="{bottom + 18}" class="tick">{tick:.0%}</text>'
+    for share in known:
+        yield f'<path d="M{x(share):.1f} {_TOP - 6}V{bottom}" class="chance"/>'
     for place, (name, row) in enumerate(values.items()):
-        parts += _row(name, sorted(row), x, _TOP + _ROW * (place + 0.5), left)
-    return _SVG.format(width=_WIDTH, height=height, content="\n".join(parts))
+        yield from _row(name, sorted(row), x, _TOP + _ROW * (place + 0.5), left)
 
 
 def _row(name, row, x, y, left):
@@ -104,6 +116,7 @@ _SVG = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"
   .title {{ font-weight: 600; }} .name {{ text-anchor: end; }}
   .tick {{ text-anchor: middle; fill: #62656e; font-size: 12px; }}
   .grid {{ stroke: #e4e4e1; }} .range {{ stroke: #a9bce3; stroke-width: 2; }}
+  .chance {{ stroke: #62656e; stroke-dasharray: 4 4; }}
   .mean {{ stroke: #2f62c9; stroke-width: 3; }} circle {{ fill: #2f62c9; fill-opacity: 0.55; }}
 </style>
 <rect width="100%" height="100%" fill="#ffffff"/>

@@ -14,7 +14,7 @@ import time
 import pytest
 from absl import flags
 
-from official_cvrl import errors, run_info
+from official_cvrl import errors, manifest, run_info
 from official_cvrl.sweep import __main__ as sweep
 from official_cvrl.sweep import cells
 
@@ -199,3 +199,20 @@ def test_mistakes_are_told_before_any_run(tmp_path, capsys, arguments, words):
     assert _command(out, *(argument.format(**places) for argument in arguments)) == 2
     assert words in capsys.readouterr().err
     assert len(_calls(out)) == 1
+
+
+def test_the_picture_knows_chance_by_the_labels_of_the_data(tmp_path):
+    def begun(name, data_dir, *labels):
+        (tmp_path / name).mkdir()
+        run_info.write(str(tmp_path / name), run_info.RunInfo(str(tmp_path / data_dir), {}, None))
+        (tmp_path / data_dir).mkdir(exist_ok=True)
+        manifest.write_labels(tmp_path / data_dir, labels)
+
+    cell = {name: cells.Cell("r", "l", [cells.Stage("a.gin", name)]) for name in "abc"}
+    sweep = cells.Sweep(str(tmp_path))
+    assert sweep.num_classes([*cell.values()]) == 0
+    begun("a", "two", "x", "y")
+    assert sweep.num_classes([*cell.values()]) == 2
+    begun("b", "three", "x", "y", "z")
+    assert sweep.num_classes([*cell.values()]) == 0
+    assert sweep.num_classes([cell["b"]]) == 3
