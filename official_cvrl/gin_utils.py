@@ -18,7 +18,7 @@ import math
 import os
 import re
 import tokenize
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -231,13 +231,23 @@ def configured(function: Callable[..., Any]) -> Callable[..., Any]:
         plain = {name: value for name, value in given.items() if isinstance(value, _PLAIN)}
         for name, value in plain.items():
             _parsed.ledger.write(("", selector, name), value, f"--{name}")
-        _parsed.roots[selector] = frozenset(given)
-        _refuse(gin_reach.faults(gin_reach.walk(_parsed.roots, _parsed.ledger), _parsed.ledger))
+        refuse_unusable(function, given=given)
         with _plain_errors(function.__name__):
             handed = {name: value for name, value in given.items() if name not in plain}
             return _registered(function).wrapper(**handed)
 
     return call
+
+
+def refuse_unusable(function: Callable[..., Any], *, given: Collection[str]) -> None:
+    """Raises what a call of `configured(function)` would before anything is built.
+
+    Args:
+      function: what is to be called.
+      given: names of the arguments that the call gives.
+    """
+    _parsed.roots[_registered(function).selector] = frozenset(given)
+    _refuse(gin_reach.faults(gin_reach.walk(_parsed.roots, _parsed.ledger), _parsed.ledger))
 
 
 def _registered(function) -> gin_config.Configurable:

@@ -11,36 +11,43 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from absl import app, flags
 
 from official_cvrl import commands, errors, filesystems, outputs, result_names, run_info
-from official_cvrl.sweep import cells, grid, table
+from official_cvrl.sweep import bindings, cells, grid, table
 
 _SETTINGS, _MARKDOWN, _JSON, _PICTURE = "sweep.json", "results.md", "results.json", "results.svg"
 
 
-def run(given: flags.FlagValues, *, train: str = cells.TRAIN) -> int:
+def run(
+    given: flags.FlagValues,
+    *,
+    train: str = cells.TRAIN,
+    refuse: Callable[[Sequence[cells.Cell]], None] = bindings.refuse,
+) -> int:
     """Runs what the flags name; returns the exit code: 1 if a cell failed.
 
     Args:
         given: the flags.
         train: see `cells.Sweep`.
+        refuse: looks at all cells before the first, and raises what `train` would.
     """
     return commands.exit_code(
-        lambda: _sweep(given, train),
+        lambda: _sweep(given, train, refuse),
         interrupted="Interrupted; the same command goes on from there.",
     )
 
 
-def _sweep(given, train):
+def _sweep(given, train, refuse):
     _refuse_incomplete(given)
     every, first, then = (
         grid.parse(texts) for texts in (given.grid, given.first_grid, given.then_grid)
     )
     _refuse_twice([*every, *first, *then])
     planned = _cells(given, every, first, then)
+    refuse(planned)
     _begin(given, planned)
     sweep = cells.Sweep(given.output, data_dir=given.data_dir, train=train)
     rows = sweep.run(planned)

@@ -16,7 +16,7 @@ from absl import flags
 
 from official_cvrl import errors, manifest, run_info
 from official_cvrl.sweep import __main__ as sweep
-from official_cvrl.sweep import cells
+from official_cvrl.sweep import bindings, cells
 
 _TRAIN = str(pathlib.Path(__file__).with_name("stand_in.py"))
 
@@ -25,7 +25,7 @@ def _command(output, *arguments):
     given = flags.FlagValues()
     sweep.define_flags(given)
     given(["sweep", "--gin_file=pre.gin", f"--output={output}", *arguments])
-    return sweep.run(given, train=_TRAIN)
+    return sweep.run(given, train=_TRAIN, refuse=lambda planned: None)
 
 
 def _calls(output):
@@ -216,3 +216,31 @@ def test_the_picture_knows_chance_by_the_labels_of_the_data(tmp_path):
     begun("b", "three", "x", "y", "z")
     assert sweep.num_classes([*cell.values()]) == 0
     assert sweep.num_classes([cell["b"]]) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--gin_file=pretrian.gin"], ["pretrian.gin", "pretrain.gin"]),
+        (["--grid=SEDE = [0, 1]"], ["SEDE", "Did you mean 'SEED'"]),
+        (["--first_grid=loop.train_stps = [1]"], ["pretrain.gin, as", "loop"]),
+        (["--then_grid=TRAIN_STEP = [1]"], ["linear_eval.gin, as", "'TRAIN_STEPS'"]),
+        (["--grid=Loop.train_stps = [1]"], ["train_stps", "'train_steps'"]),
+    ],
+)
+def test_a_name_that_stands_for_nothing_is_refused_before_the_first_cell(
+    tmp_path, capsys, arguments, words
+):
+    given = flags.FlagValues()
+    sweep.define_flags(given)
+    pair = ("--gin_file=pretrain.gin", "--then=linear_eval.gin", f"--output={tmp_path}/out")
+    given(["sweep", *pair, *arguments])
+    assert sweep.run(given, train=_TRAIN) == 2
+    said = capsys.readouterr().err
+    assert all(word in said for word in words), said
+    assert not (tmp_path / "out").exists()
+
+
+def test_names_that_train_py_takes_are_not_refused():
+    pair = [cells.Stage("pretrain.gin", "a", ["SEED = 1"]), cells.Stage("linear_eval.gin", "b")]
+    bindings.refuse([cells.Cell("r", "l", pair)])
