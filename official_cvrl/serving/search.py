@@ -14,7 +14,9 @@ from absl import app, flags
 
 from official_cvrl import commands, errors, filesystems, outputs
 from official_cvrl.serving import amounts, connect, extraction, nearest, search_page, tables
-from tfrecords_tools import annotations
+from tfrecords_tools import annotations, video
+
+_BEGINNING_US = 1_000_000
 
 
 def search(
@@ -40,7 +42,8 @@ def search(
         The nearest first, and in words among what they were found.
 
     Raises:
-        UserError: no such table, the query has no row in it, or other embeddings than the model's.
+        UserError: no such table, the query has no row in it or is no video, or other embeddings
+            than the model's.
     """
     table = tables.read(index)
     name = os.path.abspath(annotations.printable(query))
@@ -48,6 +51,7 @@ def search(
     is_query = np.array([os.path.abspath(path) == name for path in places])
     if embedding is None:
         if not is_query.any():
+            _refuse_unreadable(query)
             raise errors.UserError(
                 f"{query!r} has no row in {index}; give --saved_model=DIR or --server=ADDRESS, "
                 "the model that the table was made with, or, if the videos were moved, "
@@ -86,6 +90,14 @@ def search(
     )
 
 
+def _refuse_unreadable(query):
+    """Looks at a video's beginning: no model helps with what does not decode."""
+    try:
+        video.read_video(query, settings=video.Settings(), end_us=_BEGINNING_US)
+    except video.VideoError as error:
+        raise errors.UserError(f"--query={query} is no video that can be read: {error}.") from error
+
+
 def run(given: flags.FlagValues) -> int:
     """Searches for what the flags name; returns the exit code."""
     return commands.exit_code(
@@ -114,7 +126,8 @@ def _search_and_write(given):
     with outputs.whole_file(given.output) as file:
         file.write(text.encode())
     for match in found:
-        print(f"{match.similarity:.3f}  {match.path}  {match.start_us / 1e6:.1f} s")
+        start, end = match.start_us / 1e6, match.end_us / 1e6
+        print(f"{match.similarity:.3f}  {match.path}  {start:.1f} to {end:.1f} s")
     print(f"Page: {given.output}")
 
 

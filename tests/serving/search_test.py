@@ -51,12 +51,21 @@ def test_what_looks_alike_comes_first_and_not_the_video_itself(
         str(tmp_path / name) for name in (_EVIL, "c.mp4")
     ]
     assert lines[0].startswith("0.995")
+    assert lines[0].endswith("  0.0 to 1.2 s")
     assert (tmp_path / "x.parquet.faiss").exists() == (large == 0)
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "<img src=x" not in text
     assert "&lt;img src=x onerror=alert(1)&gt;&amp;amp;$title" in text.replace("<wbr>", "")
     assert text.count("data:image/jpeg") == 2
     assert "no picture: no such file" in text
+
+
+def test_what_is_no_video_is_not_answered_with_a_model(index, tmp_path, capsys):
+    (tmp_path / "notes.mp4").write_text("no video")
+    assert _search(*_arguments(index, tmp_path, query="notes.mp4")) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: --query={tmp_path}/notes.mp4 is no video that can be read: ")
+    assert "--saved_model" not in said
 
 
 def test_from_another_folder_a_videos_own_row_and_pictures_are_found(tmp_path, capsys, monkeypatch):
