@@ -5,7 +5,16 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from official_cvrl import embedded, errors, filesystems, origin, run_info, trainer, workers
+from official_cvrl import (
+    embedded,
+    errors,
+    filesystems,
+    origin,
+    result_names,
+    run_info,
+    trainer,
+    workers,
+)
 from official_cvrl import runtime as runtime_lib
 from official_cvrl.data import feed
 
@@ -120,7 +129,7 @@ def run(
     _say_where_it_goes_on(step, loop, model_dir)  # Now that nothing is left to be refused.
     if mode != "eval":
         outer.train(evaluate=mode == "train_and_eval")
-    return _evaluated(outer, folder) if mode != "train" else {}
+    return _evaluated(outer, folder, source) if mode != "train" else {}
 
 
 def _say_where_it_goes_on(step, loop, model_dir):
@@ -140,10 +149,13 @@ def _begun_from(backbone, pretrained, model_dir, *, mode, step):
     return before.origin
 
 
-def _evaluated(outer, model_dir):
+def _evaluated(outer, model_dir, source):
     results = dict(outer.evaluate())
     if results:
         run_info.write_results(model_dir, results)
+    of_videos = any(result_names.chance(name, num_classes=1) for name in results)
+    if of_videos and (said := result_names.told_of_few(source.num_test_videos)):
+        print(said, flush=True)
     return results
 
 

@@ -1,6 +1,9 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
-"""How a person reads the measures of results.json: titles, and what chance gives."""
+"""How a person reads the measures of results.json: titles, what chance gives, how sure they are."""
 
+import math
+
+_MUCH = 0.05
 _TITLES = {
     "knn_top1": "kNN top-1",
     "top1": "top-1",
@@ -29,3 +32,15 @@ def chance(measure: str, *, num_classes: int) -> float | None:
     if not found or measure not in KNOWN or not num_classes:
         return None
     return min(1.0, int(rank) / num_classes)
+
+
+def told_of_few(num_videos: int) -> str:
+    """Returns a sentence where shares of so few test videos say little; "" where they are enough.
+
+    The standard error of a share p of n videos is √(p (1 − p) / n), the largest at one half.
+    """
+    error = math.sqrt(0.25 / max(num_videos, 1))
+    if error <= _MUCH:
+        return ""
+    videos = f"{num_videos} test video{'' if num_videos == 1 else 's'}"
+    return f"Of {videos} alone: a share has a standard error of up to {error:.0%}."

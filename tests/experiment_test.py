@@ -12,6 +12,7 @@ class _Task:
     """Lowers one weight."""
 
     clips_per_step = 4
+    results = {"top1": 0.5}
 
     def __init__(self, *, strategy, feed):
         del strategy, feed
@@ -36,13 +37,24 @@ class _Task:
         del batch
         return {}
 
+    def check_evaluation(self):
+        pass
 
-def _run(folder, **given):
+    def evaluate(self, folder):
+        del folder
+        return self.results
+
+
+class _Detecting(_Task):
+    results = {"frame_map": 0.5}
+
+
+def _run(folder, *, mode="train", task=_Task, **given):
     return experiment.run(
-        mode="train",
+        mode=mode,
         model_dir=str(folder / "run"),
         data_dir=str(folder / "records"),
-        task=_Task,
+        task=task,
         runtime=runtime.Runtime(strategy="one_device"),
         loop=trainer.Loop(train_steps=1),
         global_batch_size=4,
@@ -66,3 +78,12 @@ def test_a_finished_run_is_told_of_once_nothing_is_refused(tmp_path, capsys):
     assert "Finished before" not in capsys.readouterr().out
     _run(tmp_path)
     assert f"Finished before, at step 1, in {tmp_path}/run." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("task", [_Task, _Detecting])
+def test_shares_of_few_test_videos_are_told_with_their_error(tmp_path, capsys, task):
+    (tmp_path / "records").mkdir()
+    tiny.write_records(tmp_path / "records")
+    assert _run(tmp_path, mode="train_and_eval", task=task) == task.results
+    said = "Of 5 test videos alone: a share has a standard error of up to 22%."
+    assert (said in capsys.readouterr().out) == (task is _Task)

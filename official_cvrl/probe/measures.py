@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from official_cvrl import errors, metrics
+from official_cvrl import errors, metrics, result_names
 from official_cvrl.probe import linear, table
 
 RETRIEVAL, KNN, LINEAR = "retrieval", "knn", "linear"
@@ -56,6 +56,8 @@ def measure(
     """
     train, test = _labelled(train, "training"), _labelled(test, "test")
     both = train.embeddings, train.labels, test.embeddings
+    if said := result_names.told_of_few(len(test.labels)):
+        print(said, flush=True)
     found, notes = {}, {"train_videos": len(train.labels), "test_videos": len(test.labels)}
     if RETRIEVAL in asked.kinds:
         recalls = metrics.retrieval_recalls(*both, test.labels, ks=RETRIEVED)
@@ -82,8 +84,8 @@ def _linear(train, test, num_classes, asked):
     tried = {f"{strength:g}": top1 for strength, top1 in fitted.held_out.items()}
     if fitted.strength in (max(asked.strengths), min(asked.strengths)) and len(tried) > 1:
         print(
-            f"The best l2, {fitted.strength:g}, is at an end of those tried: a wider --l2 may find "
-            "a better one.",
+            f"The best l2, {fitted.strength:g}, is at an end of those tried, --l2="
+            f"{','.join(tried)}: others beyond it may be better.",
             flush=True,
         )
     return shares, {"l2": fitted.strength, "held_out_top1_by_l2": tried, "scaling": asked.scaling}

@@ -3,6 +3,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from official_cvrl import checkpoints
 from official_cvrl.report import facts, markup, measures, runs
 
 
@@ -33,8 +34,14 @@ def section(
                 _table(rows, data[folder].num_classes, names or {}),
             ]
     if not tables:
-        tables = [markup.element("p", "Nothing was evaluated yet: run --mode=eval.")]
+        tables = [markup.element("p", f"Nothing was evaluated yet: {_way_out(family)}.")]
     return markup.element("section", markup.element("h2", "Results"), *tables)
+
+
+def _way_out(family):
+    if any(checkpoints.newest_whole(member.model_dir) for member in family):
+        return "train.py with --mode=eval does it"
+    return "no checkpoint is there, so train first, with the command that began the run"
 
 
 def _caption(where, data, rows):

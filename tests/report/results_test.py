@@ -61,4 +61,8 @@ def test_nothing_evaluated(tmp_path):
     run = conftest.write_run(tmp_path / "run", data_dir=tmp_path)
     tables, captions, _ = _tables(runs.read(run))
     assert tables == []
-    assert captions == ["Nothing was evaluated yet: run --mode=eval."]
+    (said,) = captions
+    assert said.startswith("Nothing was evaluated yet: no checkpoint is there, so train first")
+    conftest.write_checkpoint(run)
+    _, captions, _ = _tables(runs.read(run))
+    assert captions == ["Nothing was evaluated yet: train.py with --mode=eval does it."]
