@@ -15,6 +15,7 @@ _TITLE = "Confusions"
 _MOST_NAMED, _MOST_COUNTED = 40, 16  # Classes whose names, and whose counts, can be read.
 _SIDE, _LETTER, _LONGEST = 480, 6.4, 22
 _RIGHT, _WRONG = (47, 142, 90), (205, 75, 60)
+_NO_BREAK = "\N{NO-BREAK SPACE}"
 _HARDEST = 8
 
 
@@ -127,7 +128,7 @@ def _hardest(table):
         markup.element(
             "tr",
             markup.element("th", markup.breakable(table.label_names[label]), scope="row"),
-            markup.element("td", f"{right[label]:.1%} of {totals[label]:,}"),
+            markup.element("td", f"{right[label]:.1%}{_NO_BREAK}of{_NO_BREAK}{totals[label]:,}"),
             markup.element("td", *_other(table, label)),
         )
         for label in order[:_HARDEST]
@@ -139,4 +140,4 @@ def _hardest(table):
 
 def _other(table, label):
     found = predictions.most_often_taken_for(table, label)
-    return ("–",) if found is None else (markup.breakable(found[0]), f" ({found[1]:,})")
+    return ("–",) if found is None else (markup.breakable(found[0]), f"{_NO_BREAK}({found[1]:,})")

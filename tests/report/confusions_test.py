@@ -50,7 +50,12 @@ def test_a_cell_is_as_dark_as_its_part_of_the_row_and_green_where_right(folder):
     assert (pixels[0, 0, :3] != pixels[0, 1, :3]).any()
     assert pixels[..., 3].tolist() == [[40 + int(215 * 0.75), 40 + int(215 * 0.25)], [0, 255]]
     assert re.findall(r'class="count">(\d+)<', section) == ["3", "1", "2"]
-    assert re.findall(r"<td>(.*?)</td>", section) == ["75.0% of 4", "right (1)", "100.0% of 2", "–"]
+    assert re.findall(r"<td>(.*?)</td>", section) == [
+        "75.0%\xa0of\xa04",
+        "right\xa0(1)",
+        "100.0%\xa0of\xa02",
+        "–",
+    ]
     assert "&lt;left&gt;" in section and "<left>" not in section
 
 
@@ -63,7 +68,7 @@ def test_of_many_classes_the_hardest_are_named_and_cells_stay_pixels(folder):
     assert _pixels(section).shape == (50, 50, 4)
     assert "count" not in section
     rows = re.findall(r'<th scope="row">(.*?)</th><td>(.*?)</td><td>(.*?)</td>', section)
-    assert rows[0] == ("class 7", "0.0% of 2", "class 9 (2)")
+    assert rows[0] == ("class 7", "0.0%\xa0of\xa02", "class 9\xa0(2)")
     assert len(rows) == 8
     assert "class 8" not in [name for name, *_ in rows]
 
