@@ -99,8 +99,8 @@ def extract(
     patient = _patient(options)
     try:
         running, known_by, served = _running(model, options, patient)
-        tables.refuse_other_model(output, served.checksum)
         print(f"Model: {served.name}{served.checksum and f' ({served.checksum})'}", flush=True)
+        tables.refuse_other_model(output, served.checksum)
         kept = journal.Journal(output, **known_by)
         try:
             failed = _embed(running, found.videos, kept)

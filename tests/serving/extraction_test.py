@@ -235,6 +235,7 @@ def test_the_model_is_told_and_its_table_not_replaced_by_anothers(served, folder
     before = (tmp_path / "x.npz").read_bytes()
     with pytest.raises(errors.UserError, match="x.npz is a finished table of another model"):
         extraction.extract(local.Local(str(other.parent)), *arguments, options=_options())
+    assert capsys.readouterr().out.startswith(f"Model: {other} (sha256 ")
     assert (tmp_path / "x.npz").read_bytes() == before
     (tmp_path / "x.npz").unlink()
     extraction.extract(local.Local(str(other.parent)), *arguments, options=_options())
