@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from official_cvrl import result_names
 
 _WIDTH, _RIGHT, _TOP, _ROW = 720, 24, 44, 30
-_LETTER, _LARGEST_NAME = 6.6, 300
+# Capitals, as of macros, are the widest.
+_LETTER, _LARGEST_NAME = 8.0, 320
 
 # Results by measure, of each run of a row, by the row's name.
 Rows = Mapping[str, Sequence[Mapping[str, float]]]

@@ -67,3 +67,10 @@ def test_each_measure_has_a_panel_and_chance_a_line():
         for place, percent in ((*_lines(panel, "chance"), 25), (dot, 100 * share)):
             assert place == pytest.approx(np.interp(percent, ticks, grid), abs=0.2)
     assert not _lines(frame_map, "chance")
+
+
+def test_a_name_of_capitals_is_not_cut_off():
+    name = "TRAIN_STEPS = 1000"
+    (panel,) = _panels({name: [{"top1": 0.5}]}, columns=["top1"])
+    end = float(panel.find(f"{_SPACE}text[@class='name']").get("x"))
+    assert end > 7.7 * len(name)  # As wide as a browser draws it at 13 pixels.
