@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 
 from benchmarks import outcome
+from official_cvrl import result_names
 
 _ERRORS_APART = 2
 
@@ -51,7 +52,8 @@ def table(
         for ordering in orderings
         if all(row in found for row in _rows(ordering))
     ]
-    return outcome.table(["ordering", "paper", "points there", "points here", "here it"], rows)
+    heads = ("ordering", "paper", "points there", f"{result_names.title(measure)} here", "it")
+    return outcome.table(heads, rows)
 
 
 def _rows(ordering):

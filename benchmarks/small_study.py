@@ -24,7 +24,7 @@ _SEEDS = flags.DEFINE_integer("seeds", 3, "Runs of each row, seeds 0, 1, …")
 _ROWS_ASKED = flags.DEFINE_list("rows", [], "Names of rows; all of them if none are named.")
 _PARAMS = flags.DEFINE_multi_string("gin_param", [], "Bindings for pre-training.")
 
-_TITLES = {"knn_top1": "kNN top-1", "linear_top1": "linear top-1"}
+_MEASURES = ("knn_top1", "linear_top1")
 
 
 def main(unused_argv):
@@ -46,12 +46,9 @@ def _run():
         num_seeds=_SEEDS.value,
     )
     found = study.run([row for row in ablations.ROWS if row.name in (_ROWS_ASKED.value or names)])
-    tables = [table.markdown(found, first="backbone", columns=[*_TITLES], titles=_TITLES)]
+    tables = [table.markdown(found, first="backbone", columns=_MEASURES)]
     if study.num_seeds > 1:
-        tables += [
-            f"{title}:\n\n{orderings.table(ablations.ORDERINGS, found, measure)}"
-            for measure, title in _TITLES.items()
-        ]
+        tables += [orderings.table(ablations.ORDERINGS, found, name) for name in _MEASURES]
     outcome.write(study.output, "small_study", tables=tables, goals=[], raw=found)
 
 

@@ -23,18 +23,15 @@ def measures(rows: Rows) -> Sequence[str]:
     return [*known, *sorted(there - set(known))]
 
 
-def markdown(
-    rows: Rows, *, first: str, columns: Sequence[str], titles: Mapping[str, str] | None = None
-) -> str:
+def markdown(rows: Rows, *, first: str, columns: Sequence[str]) -> str:
     """Returns a table; `±` is the standard deviation over a row's runs, `–` what was not measured.
 
     Args:
         rows: what was measured.
         first: heading of the column with the rows' names.
         columns: measures, shares in [0, 1].
-        titles: of columns that are to have another.
     """
-    heads = [(titles or {}).get(name) or result_names.title(name) for name in columns]
+    heads = map(result_names.title, columns)
     lines = [f"| {first} | {' | '.join(heads)} |", f"|---|{'---|' * len(columns)}"]
     for name, runs in rows.items():
         cells = (mean_and_spread([run[c] for run in runs if c in run]) for c in columns)

@@ -30,8 +30,8 @@ def _lines(panel, class_):
 def test_a_table_of_means_and_spreads():
     columns = table.measures(_ROWS)
     assert columns == ["knn_top1", "top1", "other_top1"]
-    lines = table.markdown(_ROWS, first="x", columns=columns, titles={"top1": "linear"}).split("\n")
-    assert lines[0] == "| x | kNN top-1 | linear | other top1 |"
+    lines = table.markdown(_ROWS, first="x", columns=columns).split("\n")
+    assert lines[0] == "| x | kNN top-1 | top-1 | other top1 |"
     assert lines[2] == "| a\\|b | 25.0% | 60.0% ± 14.1% | – |"
     assert lines[3].endswith("| – | 55.0% | 100.0% |")
     assert lines[4] == "| <none> | – | – | – |"
