@@ -26,8 +26,10 @@ _OTHER = (50, (3, 1), (3, (3, 1, 3, 1), (3, 1, 3, 1, 3, 1), 1), (1, 1, 2, 1))
 
 @functools.cache
 def _models(specification):
-    """The published model and ours, alike."""
-    return _make_published(*specification), _make_ours(*specification)
+    """The published model and ours, with the same random variables."""
+    published, ours = _make_published(*specification), _make_ours(*specification)
+    _load(published, ours)
+    return published, ours
 
 
 def _make_published(depth, stem, kernel_sizes, strides):
@@ -115,7 +117,8 @@ def _random_value(name, shape, random):
     """A value off the initial one, for a variable of ours of that name."""
     if name.endswith("kernel:0"):
         # He's variance keeps activations alive through all blocks.
-        return random.normal(size=shape, scale=np.sqrt(2 / np.prod(shape[:-1])))
+        scale = np.float32(np.sqrt(2 / np.prod(shape[:-1])))
+        return scale * random.standard_normal(shape, np.float32)
     if name.endswith("norm3/gamma:0"):
         # Residuals below their shortcuts: else deep batch norm in training mode is chaotic, and
         # rounding alone moves conv5.
@@ -125,20 +128,23 @@ def _random_value(name, shape, random):
     return random.normal(size=shape, scale=0.1)
 
 
-class ParityTest(tf.test.TestCase, parameterized.TestCase):
-    def _load(self, published, ours):
-        """Gives the published model random variables, and ours the same, through a checkpoint."""
-        random = np.random.default_rng(1)
-        for theirs, mine in _variables(_layers(published, ours)):
-            theirs.assign(_random_value(mine.name, mine.shape, random))
-        with tempfile.TemporaryDirectory() as folder:
-            path = tf.train.Checkpoint(backbone=published).write(os.path.join(folder, "published"))
-            checkpoints.load_backbone(ours, path)
+def _load(published, ours):
+    """Gives the published model random variables, and ours the same, through a checkpoint."""
+    random = np.random.default_rng(1)
+    for theirs, mine in _variables(_layers(published, ours)):
+        theirs.assign(_random_value(mine.name, mine.shape, random))
+    with tempfile.TemporaryDirectory() as folder:
+        path = tf.train.Checkpoint(backbone=published).write(os.path.join(folder, "published"))
+        checkpoints.load_backbone(ours, path)
 
+
+class ParityTest(tf.test.TestCase, parameterized.TestCase):
     def _make(self, specification, clips_shape):
-        """The two models with the same random variables, and clips."""
+        """The two models with the same random variables, and clips; training changes statistics."""
         published, ours = _models(specification)
-        self._load(published, ours)
+        for model in (published, ours):
+            for variable in model.non_trainable_variables:
+                self.addCleanup(variable.assign, variable.numpy())
         clips = np.random.default_rng(2).uniform(size=clips_shape)
         return published, ours, tf.constant(clips, tf.float32)
 
@@ -165,13 +171,11 @@ class ParityTest(tf.test.TestCase, parameterized.TestCase):
         published, ours, clips = self._make(specification, clips_shape)
         self._assert_same_endpoints(published(clips, training=False), ours(clips, training=False))
 
-    @parameterized.named_parameters(
-        ("r3d_50", _R3D_50, _EVEN_SIZES),
-        ("r3d_101", _R3D_101, _EVEN_SIZES),
-        ("other_stem_and_kernels", _OTHER, _EVEN_SIZES),
-    )
-    def test_training(self, specification, clips_shape):
-        published, ours, clips = self._make(specification, clips_shape)
+    # R3D-101 is R3D-50 with more blocks in one stage, which inference shows.
+
+    @parameterized.named_parameters(("r3d_50", _R3D_50), ("other_stem_and_kernels", _OTHER))
+    def test_training(self, specification):
+        published, ours, clips = self._make(specification, _EVEN_SIZES)
         self._assert_same_endpoints(published(clips, training=True), ours(clips, training=True))
         for theirs, mine in _variables(_layers(published, ours)):
             if not mine.trainable:
@@ -183,16 +187,14 @@ class ParityTest(tf.test.TestCase, parameterized.TestCase):
     # in float64, and its gradient goes to every value close to the largest (1e-5, relative), to
     # more than one at times. What our layers do in float32 alone, the stem's gradients show.
 
-    @parameterized.named_parameters(
-        ("r3d_50", _R3D_50), ("r3d_101", _R3D_101), ("other_stem_and_kernels", _OTHER)
-    )
+    @parameterized.named_parameters(("r3d_50", _R3D_50), ("other_stem_and_kernels", _OTHER))
     def test_gradients(self, specification):
         tf.keras.mixed_precision.set_global_policy("float64")
         self.addCleanup(tf.keras.mixed_precision.set_global_policy, "float32")
         with mock.patch.object(published_resnet_3d.layers, "MaxPool3D", _FramewiseMaxPool):
             published = _make_published(*specification)
         ours = _make_ours(*specification)
-        self._load(published, ours)
+        _load(published, ours)
         random = np.random.default_rng(3)
         # Exact in float32 too, which is what the published model takes in.
         clips = tf.constant(random.integers(256, size=[2, 4, 12, 10, 3]) / 256)
