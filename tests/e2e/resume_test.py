@@ -1,9 +1,10 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
-"""A run that is killed and started again is the run that was never killed."""
+"""A run that goes on from what a kill or a signal leaves is the run that was never stopped."""
 
 import glob
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -68,13 +69,13 @@ def _start(command):
     )
 
 
-def _stop(command, run, number, *, after):
-    """Starts a run and sends it a signal after a checkpoint of a later step."""
-    process = _start(command)
-    step = conftest.wait_for_checkpoint(run, [process], after=after)
-    process.send_signal(number)
-    _, errors = process.communicate(timeout=60)
-    return process.returncode, errors, step
+def _left_by_a_kill(process, run, folder):
+    """Copies what is there at one moment after the first checkpoint, whose step it returns."""
+    step = conftest.wait_for_checkpoint(run, [process])
+    process.send_signal(signal.SIGSTOP)
+    shutil.copytree(run, folder)
+    process.send_signal(signal.SIGCONT)
+    return step
 
 
 def _finish(process):
@@ -85,8 +86,12 @@ def _finish(process):
 
 
 def _terminate(command, run, *, after):
-    code, errors, step = _stop(command, run, signal.SIGTERM, after=after)
-    assert code == 143
+    """Starts a run and sends it a signal after a checkpoint of a later step, which it returns."""
+    process = _start(command)
+    step = conftest.wait_for_checkpoint(run, [process], after=after)
+    process.terminate()
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 143
     assert "saved at step" in errors
     assert "The same command goes on" in errors
     return step
@@ -102,9 +107,8 @@ def test_a_run_that_is_stopped_is_the_run_that_was_not(
     records = request.getfixturevalue(data)
     whole, run = tmp_path / "whole", tmp_path / "killed"
     uninterrupted = _start(_command(gin_file, whole, records))
+    step = _left_by_a_kill(uninterrupted, whole, run)
     command = _command(gin_file, run, records)
-    code, _, step = _stop(command, run, signal.SIGKILL, after=0)
-    assert code == -signal.SIGKILL
     if is_terminated:
         step = _terminate(command, run, after=step)
     printed = _finish(_start(command))
