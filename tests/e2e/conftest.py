@@ -1,6 +1,8 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """Real videos, real commands: what the end-to-end tests share."""
 
+import contextlib
+import io
 import os
 import pathlib
 import subprocess
@@ -15,6 +17,7 @@ from absl import flags
 from absl.testing import flagsaver
 
 import train as train_command_line
+from tfrecords_tools import convert
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 _CLASSES = ("left", "right")
@@ -90,20 +93,19 @@ def _videos(tmp_path_factory):
 @pytest.fixture(scope="session", name="records")
 def _records(tmp_path_factory, videos):
     folder = tmp_path_factory.mktemp("records")
-    done = python(
-        *("-m", "tfrecords_tools.convert", "--dataset=folder"),
-        *(f"--videos={videos}", f"--output={folder}", "--num_shards=2"),
-    )
-    assert done.returncode == 0, done.stderr
+    flags = (f"--videos={videos}", f"--output={folder}", "--num_shards=2", "--quiet")
+    assert convert.main(["--dataset=folder", *flags]) == 0
     return folder
 
 
 @pytest.fixture(scope="session", name="pretrained")
 def _pretrained(tmp_path_factory, records):
     folder = tmp_path_factory.mktemp("runs") / "pretrain"
-    done = train("pretrain.gin", model_dir=folder, data_dir=records)
-    assert done.returncode == 0, done.stderr
-    assert "knn_top1" in done.stdout
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        code = _train_in_this_process("pretrain.gin", model_dir=folder, data_dir=records)
+    assert code == 0
+    assert "knn_top1" in said.getvalue()
     return folder
 
 
@@ -134,21 +136,24 @@ def _message(code, errors):
     return lines[0] + errors.split(lines[0])[1]
 
 
-@pytest.fixture(name="train_here")
-def _train_here(capsys):
-    """Runs train.py in this process, because one of its own takes seconds to start.
-
-    Gives its exit code, and what it printed as results and as errors.
-    """
-
-    def run(gin_file, **arguments):
+def _train_in_this_process(gin_file, **arguments):
+    """Returns the exit code of train.py, which would take seconds to start by itself."""
+    try:
         with flagsaver.flagsaver():
             flags.FLAGS(train_command(gin_file, **arguments))
-            code = train_command_line.main(["train.py"])
-        return code, *capsys.readouterr()
+            return train_command_line.main(["train.py"])
+    finally:
+        tf.keras.mixed_precision.set_global_policy("float32")
 
-    yield run
-    tf.keras.mixed_precision.set_global_policy("float32")
+
+@pytest.fixture(name="train_here")
+def _train_here(capsys):
+    """Runs train.py; gives its exit code, and what it printed as results and as errors."""
+
+    def run(gin_file, **arguments):
+        return _train_in_this_process(gin_file, **arguments), *capsys.readouterr()
+
+    return run
 
 
 @pytest.fixture(name="refused_here")

@@ -6,19 +6,14 @@ import pathlib
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from official_cvrl import run_info
 from official_cvrl.report import page
-from official_cvrl.serving import export, extract
+from official_cvrl.serving import export, extract, tables
 from tests.e2e import conftest
-
-_WITHOUT_THE_PACKAGE = """
-import sys, numpy as np, tensorflow as tf
-model = tf.saved_model.load(sys.argv[1])
-clips = tf.constant(np.load(sys.argv[2]))
-assert not any(name.startswith("official") for name in sys.modules)
-np.save(sys.argv[3], model.signatures["serving_default"](clips=clips)["embedding"])
-"""
+from tests.serving.model_server import process
+from tfrecords_tools import video
 
 
 def test_linear_evaluation_of_the_run_beside_it(train_here, pretrained, records):
@@ -60,19 +55,30 @@ def test_embeddings_of_the_saved_model(served, videos, tmp_path, capsys):
         assert np.ptp(table["embeddings"], axis=0).max() > 0
 
 
-def test_saved_model_needs_no_package_and_equals_the_backbone(served, pretrained, tmp_path):
-    clips = np.random.default_rng(0).integers(0, 255, [3, 4, 20, 20, 3], np.uint8)
-    np.save(tmp_path / "clips.npy", clips)
-    script = tmp_path / "load.py"
-    script.write_text(_WITHOUT_THE_PACKAGE)
-    done = conftest.python(
-        script, served / "1", tmp_path / "clips.npy", tmp_path / "out.npy", cwd=tmp_path
-    )
-    assert done.returncode == 0, done.stderr
+def test_embeddings_over_each_way_are_the_backbones(served, pretrained, tmp_path):
+    path = tmp_path / "clip.mp4"  # As large as the model resizes it to.
+    conftest.write_video(path, direction="left", seed=0, size=20)
+    with process.serving(served) as server:
+        assert server.warmed == 4
+        found = {}
+        for way in (
+            [f"--saved_model={served}"],
+            [f"--server={server.grpc}"],
+            [f"--server={server.rest}", "--signature=serving_default"],
+        ):
+            output = str(tmp_path / "x.npz")
+            flags = (*way, f"--videos={path}", f"--output={output}", "--num_clips=2")
+            assert conftest.command_here(extract, *flags) == 0
+            found[way[0]] = tables.read(output).embeddings
+    jpegs = video.read_video(path, settings=video.Settings()).frames
+    frames = np.stack([tf.io.decode_jpeg(jpeg) for jpeg in jpegs])
+    assert frames.shape == (12, 20, 20, 3)
+    clips = np.stack([frames[0:4], frames[8:12]])[:, :, 2:18, 2:18].astype(np.float32) / 255
     backbone, _ = run_info.load_backbone(str(pretrained), run_info.read_trained(str(pretrained)))
-    center = clips[:, :, 2:18, 2:18].astype(np.float32) / 255
-    expected = backbone(center, training=False)["embedding"]
-    np.testing.assert_allclose(np.load(tmp_path / "out.npy"), expected, rtol=1e-4, atol=1e-5)
+    first, last = backbone(clips, training=False)["embedding"].numpy()
+    assert np.abs(first - last).max() > 0.01
+    for way, embeddings in found.items():
+        np.testing.assert_allclose(embeddings, [(first + last) / 2], atol=1e-5, err_msg=way)
 
 
 def test_report_of_a_real_run(pretrained, tmp_path):

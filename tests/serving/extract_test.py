@@ -8,19 +8,13 @@ import sys
 import threading
 import time
 
-import numpy as np
 import pytest
-import tensorflow as tf
 from absl import flags
 
-from official_cvrl import run_info
 from official_cvrl.data import clip_format
-from official_cvrl.serving import export, extract, extraction, tables
+from official_cvrl.serving import extract, extraction, tables
 from tests.e2e import conftest as videos
-from tests.report import conftest as runs
 from tests.serving import stand_in
-from tests.serving.model_server import process as model_server
-from tfrecords_tools import video
 
 
 @pytest.fixture(name="clip")
@@ -65,34 +59,6 @@ def test_without_flags_videos_are_embedded_as_without_options():
     extract.define_flags(given)
     given(["extract"])
     assert extract._options(given) == extraction.Options()
-
-
-def test_local_grpc_and_rest_embeddings_are_the_backbones(tmp_path, clip):
-    run = str(tmp_path / "run")
-    runs.write_run(run, data_dir="nowhere")
-    runs.write_checkpoint(run)
-    served = tmp_path / "served"
-    export.export(run, str(served))
-    with model_server.serving(served) as server:
-        assert server.warmed == 4
-        found = {}
-        for way in (
-            [f"--saved_model={served}"],
-            [f"--server={server.grpc}"],
-            [f"--server={server.rest}", "--signature=serving_default"],
-        ):
-            output = str(tmp_path / "x.npz")
-            assert not _extract(*way, f"--videos={clip}", f"--output={output}", "--num_clips=2")
-            found[way[0]] = tables.read(output).embeddings
-    jpegs = video.read_video(clip, settings=video.Settings()).frames
-    frames = np.stack([tf.io.decode_jpeg(jpeg) for jpeg in jpegs])
-    assert frames.shape == (12, 20, 20, 3)
-    clips = np.stack([frames[0:4], frames[8:12]])[:, :, 2:18, 2:18].astype(np.float32) / 255
-    backbone, _ = run_info.load_backbone(run, run_info.read_trained(run))
-    first, last = backbone(clips, training=False)["embedding"].numpy()
-    assert np.abs(first - last).max() > 0.01
-    for way, embeddings in found.items():
-        np.testing.assert_allclose(embeddings, [(first + last) / 2], atol=1e-5, err_msg=way)
 
 
 def test_a_killed_run_goes_on_and_a_bad_video_shows_in_the_exit_code(tmp_path, capsys):
