@@ -18,6 +18,7 @@ from tests import cluster as new_cluster
 
 _WAIT = """
 from official_cvrl import cluster
+cluster._SECONDS_BEFORE_A_WORD = 0
 cluster.wait_for_others(cluster.from_environment(), minutes=1)
 """
 

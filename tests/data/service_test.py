@@ -4,7 +4,9 @@
 import contextlib
 import functools
 import itertools
+import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -24,14 +26,18 @@ _COUNTS = (3, 2, 3, 2)
 def _running(*arguments, until):
     """Starts the command; gives the process and what it says as soon as that matches."""
     command = [sys.executable, "-m", "official_cvrl.data_service", *arguments]
-    with subprocess.Popen(command, cwd=imports.ROOT, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=imports.ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
         try:
             yield (
                 process,
                 next(filter(None, (re.search(until, line) for line in process.stdout)))[1],
             )
         finally:
-            process.terminate()
+            # With its own workers, and at once: told to end, it waits ten seconds for clients.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 @pytest.fixture(scope="module", name="running")
