@@ -19,6 +19,7 @@ def _data_dir(tmp_path_factory):
 
 def _task(data_dir, *, make_strategy=tiny.one_device, **changes):
     source = tiny_detector.make_feed(data_dir, make_strategy())
+    changes = {"backbone": tiny.OneBlock} | changes
     return tiny_detector.make_task(source, **changes), source.strategy
 
 

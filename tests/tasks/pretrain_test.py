@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from official_cvrl import errors, optimizers
 from official_cvrl.data import augment, photometric, pipeline
-from official_cvrl.modeling import blocks, heads
+from official_cvrl.modeling import heads
 from official_cvrl.objectives import info_nce, weight_decay
 from official_cvrl.tasks import pretrain
 from tests import replicas
@@ -43,7 +43,7 @@ def _task(data_dir, strategy, **changes):
         data_dir, strategy, pipeline.two_view_batches, augmentation=augmentation
     )
     arguments = {
-        "backbone": tiny.backbone,
+        "backbone": tiny.OneBlock,
         "projection_head": _head,
         "optimizer": tiny.sgd,
         "augmentation": augmentation,
@@ -58,8 +58,7 @@ def test_the_update_does_not_depend_on_the_number_of_replicas(data_dir, precisio
     after = []
     for strategy in (tiny.one_device(), replicas.two_replicas()):
         task = _task(data_dir, strategy)
-        outputs = tiny.steps(task, strategy, 5)
-        after.append((outputs, tiny.values(task.backbone) + tiny.values(task.projection_head)))
+        after.append((tiny.steps(task, strategy, 5), _all_values(task)))
     (outputs, weights), (outputs_of_two, weights_of_two) = after
     for one, two in zip(outputs, outputs_of_two, strict=True):
         assert one == pytest.approx(two, rel=1e-6)
@@ -97,10 +96,10 @@ def test_a_step_reports_the_loss_of_the_weights_before_it(data_dir):
 
 def test_every_weight_learns(data_dir):
     strategy = tiny.one_device()
-    task = _task(data_dir, strategy)
-    before = tiny.values(task.backbone) + tiny.values(task.projection_head)
+    task = _task(data_dir, strategy, backbone=tiny.backbone)
+    before = _all_values(task)
     tiny.steps(task, strategy, 1)
-    after = tiny.values(task.backbone) + tiny.values(task.projection_head)
+    after = _all_values(task)
     assert all(np.any(new != old) for new, old in zip(after, before, strict=True))
 
 
@@ -122,29 +121,8 @@ def _sgd():
     return optimizers.sgd(learning_rate=0.125)
 
 
-class _OneBlock(tf.keras.Model):
-    """The smallest backbone with something to recompute, since tracing takes the time."""
-
-    embedding_dim = 8
-
-    def __init__(self, *, recompute=False):
-        super().__init__()
-        self._recompute = recompute
-        self.block = blocks.BasicBlock(8, spatial_stride=2)
-        self.block.build([None, None, None, 3])
-
-    def call(self, clips, training=False):
-        def apply(frames):
-            return self.block(frames, 2, training=training)
-
-        frames = tf.cast(tf.reshape(clips, [-1, 8, 8, 3]), self.compute_dtype)
-        outputs = (blocks.recomputed(apply) if self._recompute else apply)(frames)
-        outputs = tf.cast(tf.reshape(outputs, [-1, 2 * 4 * 4, 8]), self.variable_dtype)
-        return {"embedding": tf.reduce_mean(outputs, axis=1)}
-
-
 def _recomputing():
-    return _OneBlock(recompute=True)
+    return tiny.OneBlock(recompute=True)
 
 
 def _all_values(task):
@@ -157,20 +135,14 @@ def _assert_close(values, expected, tolerance):
 
 
 def _one_tape_over_chunks(data_dir, source, *, chunk_size):
-    """Outputs and values after a step whose chunks, of all replicas, share one tape."""
+    """Outputs and values after a step whose chunks share one tape."""
     batch = next(iter(source.train_dataset(start_step=0)))
-    parts = {
-        name: source._strategy.experimental_local_results(rows) for name, rows in batch.items()
-    }
-    task = _task(data_dir, tiny.one_device(), optimizer=_sgd, backbone=_OneBlock)
+    task = _task(data_dir, tiny.one_device(), optimizer=_sgd)
     kernels = task.backbone.trainable_variables + task.projection_head.trainable_variables
     pairs = []
     with tf.GradientTape() as tape:
-        for start in range(0, len(parts["seeds"][0]), chunk_size):
-            rows = {
-                name: tf.concat([part[start : start + chunk_size] for part in of_replicas], 0)
-                for name, of_replicas in parts.items()
-            }
+        for start in range(0, len(batch["seeds"]), chunk_size):
+            rows = {name: part[start : start + chunk_size] for name, part in batch.items()}
             embeddings = task.backbone(_clips(rows), training=True)["embedding"]
             pairs.append(tf.split(task.projection_head(embeddings, training=True), 2))
         pair = [tf.concat(views, 0) for views in zip(*pairs, strict=True)]
@@ -182,32 +154,18 @@ def _one_tape_over_chunks(data_dir, source, *, chunk_size):
     return outputs, _all_values(task)
 
 
+# Across replicas: tests/objectives/grad_cache_test.py, and two workers in strategies_test.py.
 @pytest.mark.parametrize("precision", ["float64"], indirect=True)
-@pytest.mark.parametrize(
-    ("make_strategy", "chunk_size"), [(tiny.one_device, 2), (replicas.two_replicas, 1)]
-)
-def test_chunks_equal_one_tape_over_them(data_dir, precision, make_strategy, chunk_size):
-    strategy = make_strategy()
-    task = _task(data_dir, strategy, chunk_size=chunk_size, optimizer=_sgd, backbone=_recomputing)
+@pytest.mark.parametrize("changes", [{}, {"chunk_size": 2, "backbone": _recomputing}])
+def test_a_step_equals_one_tape_over_its_chunks(data_dir, precision, changes):
+    strategy = tiny.one_device()
+    task = _task(data_dir, strategy, optimizer=_sgd, **changes)
+    chunk_size = changes.get("chunk_size", 4)
     expected_outputs, expected = _one_tape_over_chunks(data_dir, task, chunk_size=chunk_size)
     (outputs,) = tiny.steps(task, strategy, 1)
     for name, value in expected_outputs.items():
         assert outputs[name] == pytest.approx(float(value), rel=1e-9)
     _assert_close(_all_values(task), expected, 1e-9)
-
-
-@pytest.mark.parametrize("precision", ["float64"], indirect=True)
-def test_one_chunk_and_recomputation_are_the_plain_step(data_dir, precision):
-    strategy = tiny.one_device()
-    after = []
-    for changes in ({}, {"chunk_size": 4}, {"backbone": _recomputing}):
-        task = _task(data_dir, strategy, **({"backbone": _OneBlock} | changes))
-        after.append((tiny.steps(task, strategy, 2), _all_values(task)))
-    (plain_outputs, plain), *others = after
-    for outputs, values in others:
-        for got, wanted in zip(outputs, plain_outputs, strict=True):
-            assert got == pytest.approx(wanted, rel=1e-9)
-        _assert_close(values, plain, 1e-9)
 
 
 def test_refuses_chunks_that_do_not_divide_a_replicas_batch(data_dir):

@@ -78,7 +78,8 @@ def _two_workers(tmp_path_factory):
     """The folder of what they wrote, and the results of each of them."""
     folder = tmp_path_factory.mktemp("two")
     outputs = [folder / f"worker_{index}" for index in range(2)]
-    cases = {"plain": {"predictions": True}, "in_chunks": {"steps": 2, "chunk_size": 2}}
+    in_chunks = {"steps": 2, "chunk_size": 2, "recompute": True}
+    cases = {"plain": {"predictions": True}, "in_chunks": in_chunks}
     environments = cluster.environments(2)
     return folder, _updates(outputs, environments, cases, strategy="multi_worker_mirrored")
 

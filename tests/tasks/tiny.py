@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from official_cvrl import optimizers
 from official_cvrl.data import clip_format, feed
-from official_cvrl.modeling import resnet_3d
+from official_cvrl.modeling import blocks, convolution, resnet_3d
 from tests.data import shards
 
 CLIP = {"num_frames": 2, "temporal_stride": 1, "crop_size": 8}
@@ -16,6 +16,33 @@ CLIP = {"num_frames": 2, "temporal_stride": 1, "crop_size": 8}
 def backbone():
     """Makes a backbone whose embedding has 32 entries."""
     return resnet_3d.ResNet3D(depth=18, width_multiplier=1 / 16, stem_pool=False)
+
+
+class OneBlock(tf.keras.Model):
+    """The smallest backbone with norms to synchronise and something to recompute.
+
+    It is for tests of steps that any backbone has to pass, since tracing takes their time.
+    """
+
+    embedding_dim = 8
+
+    def __init__(self, *, recompute=False):
+        super().__init__()
+        self._recompute = recompute
+        self.block = blocks.BasicBlock(self.embedding_dim, spatial_stride=2)
+        blocks.build_layer(self.block, 3)
+
+    def call(self, clips, training=False):
+        """Encodes clips as `ResNet3D` does, with the endpoints "conv5" and "embedding"."""
+
+        def apply(frames):
+            return self.block(frames, clips.shape[1], training=training)
+
+        frames = convolution.as_frames(tf.cast(clips, self.compute_dtype))
+        frames = (blocks.recomputed(apply) if self._recompute else apply)(frames)
+        conv5 = convolution.as_clips(frames, clips.shape[1])
+        embedding = tf.reduce_mean(tf.cast(conv5, self.variable_dtype), axis=[1, 2, 3])
+        return {"conv5": conv5, "embedding": embedding}
 
 
 def sgd():

@@ -7,6 +7,7 @@ writes OUTPUT.plain.npz and so on, a case after the other, since a process takes
 OUTPUT.done says that all are there; then the process waits to be killed.
 """
 
+import functools
 import json
 import os
 import pathlib
@@ -96,11 +97,11 @@ def _strategy(name, num_replicas):
     return tf.distribute.MirroredStrategy([f"/cpu:{index}" for index in range(num_replicas)])
 
 
-def _task(strategy, *, rows=tuple(range(_GLOBAL_BATCH_SIZE)), chunk_size=None):
+def _task(strategy, *, rows=tuple(range(_GLOBAL_BATCH_SIZE)), chunk_size=None, recompute=False):
     return pretrain.Pretraining(
         strategy=strategy,
         feed=_FixedFeed(strategy, list(rows)),
-        backbone=tiny.backbone,
+        backbone=functools.partial(tiny.OneBlock, recompute=recompute),
         projection_head=lambda: heads.ProjectionHead(1, 16, 8),
         optimizer=tiny.sgd,
         augmentation=augment.published(),
@@ -175,7 +176,7 @@ def _write_predictions(strategy, path):
         task = detect.Detection(
             strategy=strategy,
             feed=feed,
-            backbone=tiny.backbone,
+            backbone=tiny.OneBlock,
             action_head=action_head.ActionHead,
             optimizer=tiny.sgd,
             predictions=path,
