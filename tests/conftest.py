@@ -26,14 +26,15 @@ if importlib.util.find_spec("tensorflow_addons") is None:
 _SLOW = tuple(
     f"{name}_test.py"
     for name in (
-        *("tasks/strategies", "data/pipeline", "serving/docs", "tfrecords_tools/beam_engine"),
-        *("modeling/resnet_3d_parity", "tfrecords_tools/convert_command", "serving/extract"),
-        *("tasks/detect", "tasks/pretrain", "e2e/resume", "e2e/pipeline", "weights/published"),
-        *("tfrecords_tools/convert", "origin", "weights/keras_2d", "e2e/workers"),
-        *("tfrecords_tools/scaling", "objectives/grad_cache", "e2e/bad_input", "tasks/classify"),
-        *("tasks/views", "serving/export", "serving/clients", "data/service", "data/detection"),
-        *("serving/export_published", "data/sampling", "report/page", "report/neighbors"),
-        *("data/spatial", "tfrecords_tools/fuzz", "cluster", "tfrecords_tools/interchange"),
+        *("tasks/strategies", "e2e/resume", "e2e/workers", "e2e/pipeline", "data/pipeline"),
+        *("modeling/resnet_3d_parity", "tasks/pretrain", "tfrecords_tools/beam_engine"),
+        *("weights/keras_2d", "tfrecords_tools/convert_command", "serving/docs"),
+        *("weights/published", "tasks/detect", "objectives/grad_cache", "e2e/bad_input"),
+        *("tfrecords_tools/scaling", "serving/extract", "tasks/classify", "serving/clients"),
+        *("serving/export", "tfrecords_tools/convert", "data/service", "tasks/views"),
+        *("data/detection", "serving/export_published", "origin", "data/sampling", "report/page"),
+        *("report/neighbors", "data/spatial", "tfrecords_tools/fuzz", "cluster"),
+        "tfrecords_tools/interchange",
     )
 )
 _TESTS = pathlib.Path(__file__).parent
