@@ -33,7 +33,9 @@ AS_ASKED := $(if $(filter default,$(STACK)),, STACK=$(STACK))
 BIN := $(VENV)/bin
 RUN := $(BIN)/python
 # In the order of tests/conftest.py, the longest files first: xdist would begin with the files of most tests.
-PARALLEL := --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
+# One process more than there are processors: tests wait for timers, servers and processes they start.
+PROCESSES := $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
+PARALLEL := --numprocesses=$(PROCESSES) --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 RANGE := $(firstword $(PYTHONS)) to $(lastword $(PYTHONS))
 
 help:
