@@ -212,14 +212,14 @@ def test_a_file_of_something_else_is_refused(tmp_path, name):
     _refused(networks.tiny(), tmp_path / name, ["neither a checkpoint nor a file of Keras weights"])
 
 
-def test_left_over_layers_are_named(tmp_path, file):
+def test_left_over_layers_are_named(tmp_path, file, loaded):
     with h5py.File(file) as whole, h5py.File(tmp_path / "more.h5", "w") as more:
         for name in whole:
             whole.copy(name, more)
         more["conv2_block1_preact_bn/conv2_block1_preact_bn/gamma:0"] = np.ones(64)
         del more["conv2_block1_2_bn"]
     _refused(
-        resnet_3d.ResNet3D(50),
+        loaded,
         tmp_path / "more.h5",
         ["2 missing", "stages/0/0/norms/1", "2 left over", "conv2_block1_preact_bn"],
     )
