@@ -49,14 +49,16 @@ def test_settings(refused_here, tmp_path, records, gin_file, params, words):
     assert not run.exists() or any(run.iterdir())
 
 
-@pytest.mark.parametrize("arguments", [[], ["pretrain.gin"]])
-def test_without_a_gin_file(capsys, arguments):
+@pytest.mark.parametrize(
+    ("arguments", "given"), [([], "nothing"), (["pretrain.gin"], "pretrain.gin")]
+)
+def test_without_a_gin_file(capsys, arguments, given):
     with flagsaver.flagsaver():
         leftover = flags.FLAGS(["train.py", *arguments])
         assert train.main(leftover) == 2
     said = capsys.readouterr().err
-    assert said.startswith("error: ") and said.count("\n") == 1
-    assert "--gin_file=NAME.gin" in said
+    assert said.startswith(f"error: {given} was given where --gin_file=NAME.gin is needed")
+    assert said.count("\n") == 1
 
 
 def test_a_profile_of_no_training(refused_here, tmp_path, records):
