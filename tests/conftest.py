@@ -26,15 +26,14 @@ if importlib.util.find_spec("tensorflow_addons") is None:
 _SLOW = tuple(
     f"{name}_test.py"
     for name in (
-        *("tasks/strategies", "e2e/resume", "e2e/workers", "e2e/pipeline", "data/pipeline"),
-        *("modeling/resnet_3d_parity", "tasks/pretrain", "tfrecords_tools/beam_engine"),
-        *("weights/keras_2d", "tfrecords_tools/convert_command", "serving/docs"),
-        *("weights/published", "tasks/detect", "objectives/grad_cache", "e2e/bad_input"),
-        *("tfrecords_tools/scaling", "serving/extract", "tasks/classify", "serving/clients"),
-        *("serving/export", "tfrecords_tools/convert", "data/service", "tasks/views"),
-        *("data/detection", "serving/export_published", "origin", "data/sampling", "report/page"),
-        *("report/neighbors", "data/spatial", "tfrecords_tools/fuzz", "cluster"),
-        "tfrecords_tools/interchange",
+        *("e2e/resume", "tasks/strategies", "data/pipeline", "e2e/workers", "e2e/pipeline"),
+        *("report/page", "serving/export", "modeling/resnet_3d_parity", "tasks/pretrain"),
+        *("data/detection", "report/neighbors", "tfrecords_tools/beam_engine", "weights/keras_2d"),
+        *("data/sampling", "serving/export_published", "tfrecords_tools/convert_command"),
+        *("tasks/detect", "weights/published", "data/service", "serving/clients", "e2e/bad_input"),
+        *("data/spatial", "tasks/views", "objectives/grad_cache", "tasks/classify", "origin"),
+        *("serving/extract", "serving/docs", "tfrecords_tools/scaling", "tfrecords_tools/fuzz"),
+        *("tfrecords_tools/interchange", "tfrecords_tools/convert"),
     )
 )
 _TESTS = pathlib.Path(__file__).parent
