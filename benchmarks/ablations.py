@@ -3,13 +3,7 @@
 
 from benchmarks import orderings, studies
 
-_NO_SPATIAL = (
-    "augment.Augmentation.random_crop = False",
-    "augment.Augmentation.flip_probability = 0.0",
-    "augment.Augmentation.jitter_probability = 0.0",
-    "augment.Augmentation.grey_probability = 0.0",
-    "augment.Augmentation.blur_probabilities = (0.0, 0.0)",
-)
+_NO_SPATIAL = ("AUGMENTATION = @augment.no_spatial()",)
 _INCONSISTENT = "augment.Augmentation.temporally_consistent = False"
 _NO_TEMPORAL = ("pipeline.two_view_batches.temporal_augmentation = False",)
 # Half the batch for as many videos, and the rate in proportion.

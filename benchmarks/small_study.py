@@ -21,8 +21,10 @@ _OUTPUT = flags.DEFINE_string("output", None, "Folder for the runs.", required=T
 _VIDEOS = flags.DEFINE_string("videos", "", "Folder of UCF-101's CLASS/VIDEO.avi; '': embedded.")
 _ANNOTATIONS = flags.DEFINE_string("annotations", "", "Folder of UCF-101's official splits.")
 _SEEDS = flags.DEFINE_integer("seeds", 3, "Runs of each row, seeds 0, 1, …")
-_ROWS_ASKED = flags.DEFINE_list("rows", [], "Names of rows; all of them if none are named.")
-_PARAMS = flags.DEFINE_multi_string("gin_param", [], "Bindings for pre-training.")
+_ROWS_ASKED = flags.DEFINE_multi_string("row", [], "Name of a row; all of them if none is named.")
+_PARAMS = flags.DEFINE_multi_string(
+    "gin_param", [], "Bindings for pre-training, unless a row has its own."
+)
 
 _MEASURES = ("knn_top1", "linear_top1")
 
@@ -37,7 +39,7 @@ def _run():
         raise errors.UserError("--videos and --annotations go together.")
     names = [row.name for row in ablations.ROWS]
     if unknown := sorted(set(_ROWS_ASKED.value) - set(names)):
-        raise errors.UserError(f"--rows={','.join(unknown)}: the rows are {'; '.join(names)}.")
+        raise errors.UserError(f"--row={unknown[0]}: the rows are {'; '.join(names)}.")
     os.makedirs(_OUTPUT.value, exist_ok=True)
     study = studies.Study(
         data_dir=_records(),
@@ -49,7 +51,9 @@ def _run():
     tables = [table.markdown(found, first="backbone", columns=_MEASURES)]
     if study.num_seeds > 1:
         tables += [orderings.table(ablations.ORDERINGS, found, name) for name in _MEASURES]
-    outcome.write(study.output, "small_study", tables=tables, goals=[], raw=found)
+    outcome.write(
+        study.output, "small_study", tables=[text for text in tables if text], goals=[], raw=found
+    )
 
 
 def _records():

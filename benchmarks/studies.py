@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from official_cvrl import errors
 from official_cvrl.probe import results
-from official_cvrl.sweep import cells
+from official_cvrl.sweep import bindings, cells
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
@@ -53,11 +53,11 @@ class Study:
         """Returns the probes' measures by row, a seed after the other.
 
         Raises:
-            UserError: a run failed; the same command goes on from there.
-            subprocess.CalledProcessError: a probe failed.
+            UserError: a binding stands for nothing, or a run or probe failed; the same command goes
+                on from there.
         """
-        # Seed after seed, so that what is there when it is stopped is every row's.
-        planned = [self._cell(row, seed) for seed in range(self.num_seeds) for row in rows]
+        planned = self.planned(rows)
+        bindings.refuse(planned)
         trained = cells.Sweep(self.output, data_dir=self.data_dir).run(planned)
         if sum(map(len, trained.values())) < len(planned):
             raise errors.UserError(f"Runs failed; what they said is in {self.output}/*.log.")
@@ -66,27 +66,37 @@ class Study:
             found[cell.row].append(self._probed(cell.stages[-1].folder))
         return found
 
+    def planned(self, rows: Sequence[Row]) -> Sequence[cells.Cell]:
+        """Returns the runs of all rows.
+
+        Seed after seed, so that what is there when they are stopped is every row's.
+        """
+        return [self._cell(row, seed) for seed in range(self.num_seeds) for row in rows]
+
     def _cell(self, row, seed):
         stem = f"{row.name.replace(' ', '_')}_{seed}"
         stages = []
-        for gin_file in row.gin_files:
+        for number, gin_file in enumerate(row.gin_files):
             params = [f"SEED = {seed}"]
-            if not stages:
-                params += row.params
             if gin_file == "pretrain.gin":
                 params += self.pretrain_params
+            if number == 0:  # Behind what all have: what makes the row stays.
+                params += row.params
             folder = f"{stem}_{gin_file.removesuffix('.gin')}"
             stages.append(cells.Stage(gin_file, folder, params))
         return cells.Cell(row.name, f"{row.name}, seed {seed}", stages)
 
     def _probed(self, folder):
-        run_dir = os.path.join(self.output, folder)
-        written = pathlib.Path(run_dir, "probe", results.JSON)
+        run_dir = os.path.abspath(os.path.join(self.output, folder))
+        # Of its own: in RUN/probe may be what somebody asked for otherwise.
+        output = f"{run_dir}_probe"
+        written = pathlib.Path(output, results.JSON)
         if not written.exists():
-            run(
-                *("-m", "official_cvrl.probe", f"--model_dir={run_dir}"),
-                *(f"--data_dir={self.data_dir}", "--measures=knn,linear"),
-            )
+            asked = (f"--model_dir={run_dir}", f"--data_dir={self.data_dir}", f"--output={output}")
+            try:
+                run("-m", "official_cvrl.probe", *asked, "--measures=knn,linear")
+            except subprocess.CalledProcessError as error:
+                raise errors.UserError(f"{run_dir} could not be probed, see above.") from error
         return json.loads(written.read_text(encoding="utf-8"))["measures"]
 
 

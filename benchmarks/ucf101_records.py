@@ -3,11 +3,14 @@
 
 import os
 import pathlib
+from collections.abc import Callable
 
 from benchmarks import studies
 
 
-def make(videos: str, annotations: str, output: str) -> str:
+def make(
+    videos: str, annotations: str, output: str, *, run: Callable[..., None] = studies.run
+) -> str:
     """Converts videos to small records, in `output`/records; those of before are kept.
 
     Args:
@@ -15,13 +18,14 @@ def make(videos: str, annotations: str, output: str) -> str:
         annotations: folder of the official classInd.txt, trainlist01.txt and testlist01.txt, which
             are cut down to what is there.
         output: folder for the records and the shortened lists.
+        run: runs a command of the project.
 
     Returns:
         The folder of the records.
     """
     records, splits = os.path.join(output, "records"), os.path.join(output, "splits")
     _write_lists_of_what_is_there(pathlib.Path(videos), pathlib.Path(annotations), splits)
-    studies.run(
+    run(
         *("-m", "tfrecords_tools.convert", "--dataset=ucf101", "--fold=1", "--short_side=64"),
         *(f"--videos={videos}", f"--annotations={splits}", f"--output={records}"),
     )
