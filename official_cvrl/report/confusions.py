@@ -24,8 +24,7 @@ def section(run: runs.Run, family: Sequence[runs.Run]) -> markup.Markup:
 
     Returns nothing where no classifier has been tested.
     """
-    candidates = [run, *(other for other in family if other.starts_from(run.model_dir))]
-    for holder in candidates:
+    for holder in runs.tested_as(run, family):
         try:
             table = predictions.read_confusion(holder.model_dir)
         except errors.UserError as error:

@@ -31,7 +31,7 @@ def header(
 
 def _evaluations(run, family, data):
     """The first result of each measure: the run's own, or that of an evaluation beside it."""
-    candidates = [run, *(other for other in family if other.starts_from(run.model_dir))]
+    candidates = runs.tested_as(run, family)
     for tag in ("top1", "knn_top1", "frame_map"):
         holder = next((other for other in candidates if tag in other.results), None)
         if holder:
@@ -53,6 +53,7 @@ def _beside(tag, holder, family, data):
             and other.is_classification
             and not other.origin
             and other.info.data_dir == data_dir
+            and other.train_subset == holder.train_subset
             and tag in other.results
         ):
             name = "random weights" if other.is_frozen else "trained from scratch"

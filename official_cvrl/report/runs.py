@@ -51,6 +51,11 @@ class Run:
         return bool(self.settings.value("classify.Classification.frozen"))
 
     @property
+    def train_subset(self) -> float:
+        """Share of the training videos that the run was given."""
+        return self.settings.value("experiment.run.train_subset", 1.0)
+
+    @property
     def origin(self) -> str:
         """Folder or checkpoint whose backbone the run started from; "" for random weights."""
         pretrained = self.settings.value("experiment.run.pretrained", "")
@@ -66,6 +71,11 @@ class Run:
 
     def describe(self) -> str:
         """Returns what kind of run it is, in words."""
+        if self.train_subset == 1:
+            return self._kind()
+        return f"{self._kind()} on {100 * self.train_subset:g}% of the training videos"
+
+    def _kind(self):
         if self.is_pretraining:
             return "CVRL pre-training"
         source = f"of {os.path.basename(self.origin)}" if self.origin else "of random weights"
@@ -117,6 +127,16 @@ def family(run: Run) -> Sequence[Run]:
     ]
     members = [run, *of_backbone, *random]
     return sorted(members, key=lambda o: (o not in roots, o in random, o.name))
+
+
+def tested_as(run: Run, family: Sequence[Run]) -> Sequence[Run]:
+    """Returns the runs whose results speak for a run, those that say most first.
+
+    These are the run itself, then what started from it: linear evaluations before fine-tuning, and
+    those of all training videos before those of a part.
+    """
+    later = [other for other in family if other.starts_from(run.model_dir)]
+    return [run, *sorted(later, key=lambda o: (not o.is_frozen, -o.train_subset, o.name))]
 
 
 def _beside(run):

@@ -59,6 +59,34 @@ def test_what_trained_all_layers_from_random_weights_is_not_called_so(tmp_path):
     ]
 
 
+def test_runs_on_a_part_of_the_videos_are_told_and_held_against_their_like(tmp_path):
+    run = conftest.write_run(tmp_path / "pretrain", data_dir="/gone")
+    a_tenth = "experiment.run.train_subset = 0.1\n"
+    for name, pretrained, more, top1 in (
+        ("a_few", "pretrain", a_tenth, 0.6),
+        ("all", "pretrain", "", 0.8),
+        ("random_few", "", a_tenth, 0.2),
+        ("random_of_all", "", "", 0.4),
+    ):
+        config = conftest.LINEAR.format(pretrained=pretrained) + more
+        conftest.write_run(tmp_path / name, data_dir="/gone", config=config, results={"top1": top1})
+    assert _header(run)[2] == [["Top-1, all", "80.0%", "random weights 40.0%"]]
+    _, kind, tiles = _header(tmp_path / "a_few")
+    assert kind.startswith("Linear evaluation of pretrain on 10% of the training videos: ")
+    assert tiles == [["Top-1", "60.0%", "random weights 20.0%"]]
+
+
+def test_linear_evaluation_speaks_for_a_backbone_before_fine_tuning(tmp_path):
+    run = conftest.write_run(tmp_path / "pretrain", data_dir="/gone")
+    frozen = conftest.LINEAR.format(pretrained="pretrain")
+    for name, config, top1 in (
+        ("finetune", frozen.replace("frozen = True", "frozen = False"), 0.9),
+        ("linear_eval", frozen, 0.7),
+    ):
+        conftest.write_run(tmp_path / name, data_dir="/gone", config=config, results={"top1": top1})
+    assert _header(run)[2][0][:2] == ["Top-1, linear_eval", "70.0%"]
+
+
 def test_nothing_to_show(tmp_path):
     run = conftest.write_run(tmp_path / "run", data_dir=tmp_path / "gone")
     assert _header(run)[2] == []
