@@ -96,4 +96,4 @@ def _default_model_dir():
 
 
 if __name__ == "__main__":
-    app.run(main, flags_parser=commands.parse_flags)
+    app.run(main, flags_parser=commands.parse_flags_and_paths)

@@ -87,4 +87,4 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    app.run(main, flags_parser=commands.parse_flags)
+    app.run(main, flags_parser=commands.parse_flags_and_paths)

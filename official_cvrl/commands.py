@@ -3,6 +3,7 @@
 
 import argparse
 import contextlib
+import itertools
 import os
 import sys
 from collections.abc import Callable, Collection, Sequence
@@ -16,11 +17,22 @@ INTERRUPTED = 130
 
 
 def parse_flags(arguments: Sequence[str]) -> list[str]:
-    """Returns what is no flag, for `app.run(…, flags_parser=parse_flags)`.
+    """Takes flags and nothing else, for `app.run(…, flags_parser=parse_flags)`.
 
-    absl's own parser ends with 1, as does a command that did a part of its work; a mistake is 2,
-    and --help is 0.
+    What is no flag would be dropped by a command that does not ask for it. absl's own parser ends
+    with 1, as does a command that did a part of its work; a mistake is 2, and --help is 0.
     """
+    command, *left = parse_flags_and_paths(arguments)
+    if left:
+        _refuse(
+            f"{left[0]!r} stands without a flag, and this command takes flags alone. One with "
+            "several values is repeated before each; a value with spaces stands in quotes."
+        )
+    return [command]
+
+
+def parse_flags_and_paths(arguments: Sequence[str]) -> list[str]:
+    """As `parse_flags`, for commands that take paths among the flags; returns those."""
     try:
         return flags.FLAGS(arguments)
     except flags.UnrecognizedFlagError as error:
@@ -45,7 +57,8 @@ class Parser(argparse.ArgumentParser):
     def parse_args(self, args=None, namespace=None):
         """See the base class, which would first tell that what was misspelt is missing."""
         given = sys.argv[1:] if args is None else list(args)
-        for name in (one.partition("=")[0] for one in given if one.startswith("--")):
+        named = itertools.takewhile(lambda one: one != "--", given)  # All behind it are values.
+        for name in (one.partition("=")[0] for one in named if one.startswith("--")):
             if name not in self._option_string_actions:
                 self.error(_unknown(name, self._option_string_actions))
         return super().parse_args(given, namespace)

@@ -19,6 +19,9 @@ from tfrecords_tools import check, contact_sheet, results
 _DESCRIPTION = """\
 Tells what is in a folder of shards: videos, frames, sizes, labels and bytes of each split.
 
+example:
+  python -m tfrecords_tools.inspect MY_RECORDS --check --contact_sheet=MY_RECORDS.png
+
 exit code: 0; 1 if --check found a fault; 2 if the folder or the command is at fault.
 """
 

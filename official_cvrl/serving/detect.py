@@ -221,4 +221,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 if __name__ == "__main__":
     define_flags(flags.FLAGS)
-    app.run(lambda arguments: run(flags.FLAGS, arguments[1:]), flags_parser=commands.parse_flags)
+    app.run(
+        lambda arguments: run(flags.FLAGS, arguments[1:]),
+        flags_parser=commands.parse_flags_and_paths,
+    )

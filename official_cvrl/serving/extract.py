@@ -187,5 +187,5 @@ if __name__ == "__main__":
     define_flags(flags.FLAGS)
     app.run(
         lambda arguments: commands.leave(run(flags.FLAGS, arguments[1:])),
-        flags_parser=commands.parse_flags,
+        flags_parser=commands.parse_flags_and_paths,
     )
