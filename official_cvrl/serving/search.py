@@ -93,7 +93,7 @@ def search(
 def _refuse_unreadable(query):
     """Looks at a video's beginning: no model helps with what does not decode."""
     try:
-        video.read_video(query, settings=video.Settings(), end_us=_BEGINNING_US)
+        video.read_video(query, settings=video.Settings(min_frames=1), end_us=_BEGINNING_US)
     except video.VideoError as error:
         raise errors.UserError(f"--query={query} is no video that can be read: {error}.") from error
 

@@ -19,6 +19,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 import pyarrow as pa
 import tensorflow as tf
+from google.protobuf import message
 from pyarrow import parquet
 
 from official_cvrl import errors, filesystems, outputs
@@ -28,7 +29,7 @@ _ROWS_A_GROUP = 4096
 _FACTS = ("folder", "checksum")
 _UNREADABLE = (
     *(KeyError, IndexError, ValueError, OSError, EOFError),
-    *(zipfile.BadZipFile, tf.errors.OpError),
+    *(zipfile.BadZipFile, tf.errors.OpError, message.DecodeError),
 )
 
 

@@ -7,7 +7,7 @@ from official_cvrl import errors, experiment, gin_utils
 from official_cvrl.sweep import cells
 
 # What train.py hands over itself.
-_GIVEN = ("mode", "model_dir", "data_dir", "profile", "on_built", "save_config")
+GIVEN = ("mode", "model_dir", "data_dir", "profile", "on_built", "save_config")
 
 
 def refuse(planned: Sequence[cells.Cell]) -> None:
@@ -25,6 +25,6 @@ def refuse(planned: Sequence[cells.Cell]) -> None:
     for gin_file, params in sorted(asked):
         try:
             gin_utils.parse([gin_file], params)
-            gin_utils.refuse_unusable(experiment.run, given=_GIVEN)
+            gin_utils.refuse_unusable(experiment.run, given=GIVEN)
         except errors.UserError as error:
             raise errors.UserError(f"{gin_file}, as a cell would have it: {error}") from error

@@ -9,6 +9,8 @@ import statistics
 import time
 from collections.abc import Mapping, Sequence
 
+import tensorflow as tf
+
 from official_cvrl import errors, filesystems, manifest, progress, run_info
 from official_cvrl.sweep import processes
 
@@ -87,10 +89,16 @@ class Sweep:
         return found
 
     def num_classes(self, cells: Sequence[Cell]) -> int:
-        """Returns how many classes the cells' data have; 0 where they differ or do not tell."""
-        infos = [run_info.read(self._folder(cell.stages[-1])) for cell in cells]
-        folders = {info.data_dir for info in infos if info}
-        counts = {len(manifest.read_labels(folder)) for folder in folders}
+        """Returns how many classes the cells' data have; 0 where they differ or do not tell.
+
+        Nor do files that are broken by now: the results are there without them.
+        """
+        try:
+            infos = [run_info.read(self._folder(cell.stages[-1])) for cell in cells]
+            folders = {info.data_dir for info in infos if info}
+            counts = {len(manifest.read_labels(folder)) for folder in folders}
+        except (errors.UserError, OSError, tf.errors.OpError):
+            return 0
         return counts.pop() if len(counts) == 1 else 0
 
     def _filled(self, cell, row, clock, lock):

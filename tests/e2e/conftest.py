@@ -23,11 +23,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 _CLASSES = ("left", "right")
 
 
-def write_video(path, *, direction, seed, num_frames=12, size=32):
+def write_video(path, *, direction, seed, num_frames=12, size=32, rate=10):
     """Writes noise that drifts to one side, as H.264."""
     wide = np.random.default_rng(seed).integers(0, 255, [size, size + num_frames, 3], np.uint8)
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=10)
+        stream = container.add_stream("libx264", rate=rate)
         stream.width = stream.height = size
         stream.pix_fmt = "yuv420p"
         for step in range(num_frames):

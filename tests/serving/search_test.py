@@ -68,6 +68,12 @@ def test_what_is_no_video_is_not_answered_with_a_model(index, tmp_path, capsys):
     assert "--saved_model" not in said
 
 
+def test_a_video_of_a_frame_a_second_is_one(index, tmp_path, capsys):
+    videos.write_video(tmp_path / "slow.mp4", direction="left", seed=0, num_frames=3, rate=1)
+    assert _search(*_arguments(index, tmp_path, query="slow.mp4")) == 2
+    assert "slow.mp4' has no row in " in capsys.readouterr().err
+
+
 def test_from_another_folder_a_videos_own_row_and_pictures_are_found(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("a.mp4", "b.mp4"):

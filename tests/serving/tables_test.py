@@ -150,6 +150,15 @@ def test_no_table_is_named(tmp_path, suffix):
             tables.read(str(path))
 
 
+def test_records_of_something_else_are_no_table(tmp_path):
+    path = str(tmp_path / "x.tfrecord")
+    with tf.io.TFRecordWriter(path) as writer:
+        writer.write(b"\xff no example")
+    with pytest.raises(errors.UserError, match="no table of embeddings"):
+        tables.read(path)
+    tables.refuse_other_model(path, "sha256 1")
+
+
 def test_an_ending_that_names_no_format(tmp_path):
     with pytest.raises(errors.UserError, match=r"x\.csv must end in \.npz, \.parquet, \.tfrecord"):
         tables.refuse_unknown(str(tmp_path / "x.csv"))

@@ -1,6 +1,7 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """The command with a stand-in for train.py: which runs, what is passed over, how it ends."""
 
+import ast
 import contextlib
 import dataclasses
 import json
@@ -218,6 +219,17 @@ def test_the_picture_knows_chance_by_the_labels_of_the_data(tmp_path):
     assert sweep.num_classes([cell["b"]]) == 3
 
 
+@pytest.mark.parametrize("broken", ["X=1_pre/run.json", "data/labels.txt"])
+def test_a_table_is_written_though_nobody_knows_chance(tmp_path, broken):
+    run = tmp_path / "X=1_pre"
+    for folder in (run, tmp_path / "data"):
+        folder.mkdir()
+    run_info.write(str(run), run_info.RunInfo(str(tmp_path / "data"), {}, None))
+    (tmp_path / broken).write_bytes(b"\xff")
+    assert _command(tmp_path, "--grid=X = [1]") == 0
+    assert "| X = 1 | 10.0%" in (tmp_path / "results.md").read_text()
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -239,6 +251,17 @@ def test_a_name_that_stands_for_nothing_is_refused_before_the_first_cell(
     said = capsys.readouterr().err
     assert all(word in said for word in words), said
     assert not (tmp_path / "out").exists()
+
+
+def test_what_train_py_hands_over_is_known():
+    tree = ast.parse(pathlib.Path(cells.TRAIN).read_text(encoding="utf-8"))
+    (call,) = (
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) == "gin_utils.configured(experiment.run)"
+    )
+    assert sorted(keyword.arg for keyword in call.keywords) == sorted(bindings.GIVEN)
 
 
 def test_names_that_train_py_takes_are_not_refused():
