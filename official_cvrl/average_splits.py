@@ -4,6 +4,7 @@
 Such as: python -m official_cvrl.average_splits runs/UCF101_SPLIT*/table4_ucf101_k400
 """
 
+import dataclasses
 import os
 import statistics
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ from absl import app
 from official_cvrl import commands, errors, run_info
 
 _MEAN = "mean"
+_MAY_DIFFER = ("name", "dtype", "recompute")  # They change no run's kind.
 
 
 def table(model_dirs: Sequence[str]) -> Mapping[str, Mapping[str, float]]:
@@ -22,14 +24,15 @@ def table(model_dirs: Sequence[str]) -> Mapping[str, Mapping[str, float]]:
         model_dirs: folders of runs that were evaluated, each on another split of one data set.
 
     Raises:
-        UserError: there are fewer than two, or one is no such run.
+        UserError: there are fewer than two, one is no such run, or
+            they were not trained alike.
     """
     if len(model_dirs) < 2:
         raise errors.UserError(
             f"{' '.join(model_dirs) or 'nothing'} was given where the folders of several runs are "
             "needed, one for each split."
         )
-    rows, labels = {}, None
+    rows, first = {}, None
     for model_dir in model_dirs:
         info, results = _evaluated(model_dir)
         if info.data_dir in rows:
@@ -37,12 +40,13 @@ def table(model_dirs: Sequence[str]) -> Mapping[str, Mapping[str, float]]:
                 f"{model_dir} is on {info.data_dir}, as another of the runs is; give one run for "
                 "each split."
             )
-        labels = labels or set(info.label_names)
-        if labels != set(info.label_names):
+        first = first or info
+        if set(first.label_names) != set(info.label_names):
             raise errors.UserError(
                 f"{model_dir} knows other classes than {model_dirs[0]}: they are no splits of one "
                 "data set."
             )
+        _refuse_another_kind(first, info, model_dirs[0], model_dir)
         rows[info.data_dir] = results
     shared = set.intersection(*(set(results) for results in rows.values()))
     kept = {
@@ -54,6 +58,29 @@ def table(model_dirs: Sequence[str]) -> Mapping[str, Mapping[str, float]]:
         for name in next(iter(kept.values()))
     }
     return kept | {_MEAN: means}
+
+
+def _refuse_another_kind(first, info, first_dir, model_dir):
+    before, now = _kind(first), _kind(info)
+    for name, value in before.items():
+        if now.get(name, value) != value:
+            raise errors.UserError(
+                f"{model_dir} is a run of another kind than {first_dir}: {name} is {now[name]}, "
+                f"not {value}."
+            )
+
+
+def _kind(info):
+    """What runs of one mean have in common; earlier versions did not tell all of it."""
+    clip = dataclasses.asdict(info.clip) if info.clip else {}
+    tables = {"backbone": info.backbone, "classifier": info.classifier or {}, "clip": clip}
+    found = {
+        f"{table}.{name}": value
+        for table, values in tables.items()
+        for name, value in values.items()
+        if name not in _MAY_DIFFER
+    }
+    return found | ({} if info.frozen is None else {"frozen": info.frozen})
 
 
 def shown(rows: Mapping[str, Mapping[str, float]]) -> str:

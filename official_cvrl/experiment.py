@@ -129,7 +129,7 @@ def run(
     _say_where_it_goes_on(step, loop, model_dir)  # Now that nothing is left to be refused.
     if mode != "eval":
         outer.train(evaluate=mode == "train_and_eval")
-    return _evaluated(outer, folder, source) if mode != "train" else {}
+    return _evaluated(outer, folder, built) if mode != "train" else {}
 
 
 def _say_where_it_goes_on(step, loop, model_dir):
@@ -149,12 +149,11 @@ def _begun_from(backbone, pretrained, model_dir, *, mode, step):
     return before.origin
 
 
-def _evaluated(outer, model_dir, source):
-    results = dict(outer.evaluate())
+def _evaluated(outer, model_dir, task):
+    results, num_tested = dict(outer.evaluate()), task.num_tested
     if results:
         run_info.write_results(model_dir, results)
-    of_videos = any(result_names.chance(name, num_classes=1) for name in results)
-    if of_videos and (said := result_names.told_of_few(source.num_test_videos)):
+    if num_tested and (said := result_names.told_of_few(num_tested)):
         print(said, flush=True)
     return results
 
@@ -198,4 +197,5 @@ def _describe(built, source, shown, begun_from):
         action_head=action_head and action_head.get_config(),
         label_names=source.label_names if classifier or action_head else (),
         key_frames=getattr(shown, "settings", None) if action_head else None,
+        frozen=getattr(built, "frozen", None),
     )

@@ -34,6 +34,8 @@ class RunInfo:
         label_names: of the classifier's or head's classes, in order.
         key_frames: how key frames are tested, see `detection.TestInput.settings`; None for a run
             that tests none.
+        frozen: whether the classifier alone was trained; None for a run that trains none, and of
+            earlier versions.
     """
 
     data_dir: str
@@ -45,6 +47,7 @@ class RunInfo:
     action_head: Mapping[str, Any] | None = None
     label_names: Sequence[str] = ()
     key_frames: Mapping[str, Any] | None = None
+    frozen: bool | None = None
 
 
 def write(model_dir: str, info: RunInfo) -> None:

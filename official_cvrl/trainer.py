@@ -22,6 +22,7 @@ class Task(Protocol):
 
     optimizer: Any
     clips_per_step: int
+    num_tested: int  # Labelled videos that the last evaluation tells shares of; 0 if it tells none.
 
     def checkpoint_items(self) -> Mapping[str, Any]:
         """Returns the trackable objects of a checkpoint by name, the optimizer among them."""

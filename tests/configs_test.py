@@ -1,6 +1,7 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """Every complete configuration holds together, and those of the paper have the paper's numbers."""
 
+import math
 import os
 import pathlib
 import re
@@ -323,6 +324,18 @@ def test_the_docs_bindings_suit_pretraining():
     for binding in bindings:
         gin_utils.parse(["pretrain.gin"], [binding])
         assert gin_reach.faults(_reach(), gin_utils._parsed.ledger) == [], binding
+
+
+def test_the_docs_other_batch_is_for_as_many_epochs():
+    (row,) = re.findall(r'^\| Table 7 \| (`".*)', _DOCS, re.MULTILINE)
+    (batch,), (steps,) = (
+        re.findall(rf'"{name} = (\d+)"', row) for name in ("GLOBAL_BATCH_SIZE", "TRAIN_STEPS")
+    )
+    gin_utils.parse(["pretrain.gin"], [])
+    whole = (
+        gin_config.query_parameter(f"%{name}") for name in ("GLOBAL_BATCH_SIZE", "TRAIN_STEPS")
+    )
+    assert int(batch) * int(steps) == math.prod(whole)
 
 
 @pytest.mark.filterwarnings("ignore:Even though the `tf.config.experimental_run_functions")

@@ -4,7 +4,7 @@
 import pytest
 import tensorflow as tf
 
-from official_cvrl import errors, experiment, optimizers, runtime, trainer
+from official_cvrl import errors, experiment, optimizers, run_info, runtime, trainer
 from tests.tasks import tiny
 
 
@@ -12,7 +12,7 @@ class _Task:
     """Lowers one weight."""
 
     clips_per_step = 4
-    results = {"top1": 0.5}
+    results, num_tested, frozen = {"top1": 0.5}, 20, True
 
     def __init__(self, *, strategy, feed):
         del strategy, feed
@@ -46,7 +46,7 @@ class _Task:
 
 
 class _Detecting(_Task):
-    results = {"frame_map": 0.5}
+    results, num_tested = {"frame_map": 0.5}, 0
 
 
 def _run(folder, *, mode="train", task=_Task, **given):
@@ -85,5 +85,7 @@ def test_shares_of_few_test_videos_are_told_with_their_error(tmp_path, capsys, t
     (tmp_path / "records").mkdir()
     tiny.write_records(tmp_path / "records")
     assert _run(tmp_path, mode="train_and_eval", task=task) == task.results
-    said = "Of 5 test videos alone: a share has a standard error of up to 22%."
-    assert (said in capsys.readouterr().out) == (task is _Task)
+    said = "Of 20 test videos alone: a share has a standard error of up to 11%."
+    shown = capsys.readouterr().out
+    assert (said in shown) == ("standard error" in shown) == (task is _Task)
+    assert run_info.read(f"{tmp_path}/run").frozen

@@ -164,11 +164,6 @@ class Feed:
         """Number of labels of the data set; errors as of `label_names`."""
         return len(self.label_names)
 
-    @property
-    def num_test_videos(self) -> int:
-        """Number of videos in the test split; errors as of `check_test`."""
-        return self._shards("test").num_examples
-
     def check_test(self) -> None:
         """Looks whether there is something to test, before any time goes into training.
 

@@ -119,9 +119,18 @@ def _output(given):
 
 def _data_dirs(given):
     if given.data_dir:
+        _refuse_twice(given.data_dir)
         return given.data_dir
     info = run_info.read(models.run_folder(given.model_dir)) if given.model_dir else None
     return [info.data_dir if info else embedded.records()]
+
+
+def _refuse_twice(folders):
+    """A mean over two of one folder is none."""
+    places = [filesystems.absolute(folder).rstrip("/") for folder in folders]
+    for folder, place in zip(folders, places, strict=True):
+        if places.count(place) > 1:
+            raise errors.UserError(f"--data_dir={folder} is given twice; give each folder once.")
 
 
 def _refuse_unlabelled(data_dirs, splits):

@@ -49,7 +49,8 @@ def write(output: str, found: Found, *, settings: Mapping[str, object]) -> str:
 
 def _table(found, names, means):
     measured = [shares for shares, _ in found.values()]
-    rows = [*zip(_short(list(found)), measured, strict=True)]
+    names_of_rows = (name.replace("|", r"\|") for name in _short(list(found)))
+    rows = [*zip(names_of_rows, measured, strict=True)]
     if len(rows) > 1:
         rows.append(("mean", means))
     lines = [

@@ -50,9 +50,10 @@ class Classification:
         self.clips_per_step = feed.global_batch_size
         self.backbone, self.classifier = backbone(), classifier(num_classes=feed.num_classes)
         self.classifier.build([None, self.backbone.embedding_dim])
-        self._frozen, self._decay = frozen, decay
+        self.frozen, self._decay = frozen, decay
         self.optimizer = optimizers.prepare(optimizer(), self._trained_variables())
         self._max_clips_per_pass = max_clips_per_pass
+        self.num_tested = 0
         self._test = views.Collector(self._probabilities, strategy=strategy)
         self._probe = views.KnnProbe(
             self.backbone, feed, strategy=strategy, max_clips_per_pass=max_clips_per_pass
@@ -83,7 +84,7 @@ class Classification:
         clips = views.to_float(batch["clips"])
         variables = self._trained_variables()
         with tf.GradientTape() as tape:
-            embeddings = self.backbone(clips, training=not self._frozen)["embedding"]
+            embeddings = self.backbone(clips, training=not self.frozen)["embedding"]
             logits = self.classifier(embeddings, training=True)
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(batch["label"], logits)
             classification = tf.reduce_mean(losses)
@@ -130,11 +131,12 @@ class Classification:
         labelled = test["label"] >= 0
         if not labelled.all():
             print(f"{(~labelled).sum()} test videos have no label and are left out.", flush=True)
+        self.num_tested = int(labelled.sum())
         probabilities, labels = test["outputs"][labelled], test["label"][labelled]
         # Five of five classes are always right.
         ks = [1, 5] if probabilities.shape[1] > 5 else [1]
         results = {f"top{k}": metrics.top_k_accuracy(probabilities, labels, k=k) for k in ks}
-        if self._frozen and not self._feed.why_no_probe():
+        if self.frozen and not self._feed.why_no_probe():
             results |= self._probe.top1()
         return results
 
@@ -146,7 +148,7 @@ class Classification:
         print(f"Predictions: {first}; {names} beside it.", flush=True)
 
     def _trained_variables(self):
-        if self._frozen:
+        if self.frozen:
             return self.classifier.trainable_variables
         return self.backbone.trainable_variables + self.classifier.trainable_variables
 

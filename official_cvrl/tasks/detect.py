@@ -34,6 +34,8 @@ class Detection:
         ValueError: a negative decay, or a tested class that is none.
     """
 
+    num_tested = 0  # It measures no share of videos.
+
     def __init__(
         self,
         *,

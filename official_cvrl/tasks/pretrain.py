@@ -65,6 +65,11 @@ class Pretraining:
             self.backbone, feed, strategy=strategy, max_clips_per_pass=max_clips_per_pass
         )
 
+    @property
+    def num_tested(self) -> int:
+        """Number of videos of which the last evaluation tells a share; 0 if of none."""
+        return self._probe.num_tested
+
     def checkpoint_items(self) -> Mapping[str, Any]:
         """Returns what a checkpoint holds; evaluation tasks read `backbone` from it."""
         return {

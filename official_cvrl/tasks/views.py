@@ -121,6 +121,9 @@ class KnnProbe:
         feed: makes the batches of the roles "probe_train" and "probe_test".
         strategy: spreads the batches over its replicas.
         max_clips_per_pass: see `mean_over_views`.
+
+    Attributes:
+        num_tested: how many test videos `top1` told a share of; 0 if of none.
     """
 
     def __init__(
@@ -131,7 +134,7 @@ class KnnProbe:
         strategy: tf.distribute.Strategy,
         max_clips_per_pass: int,
     ):
-        self._feed = feed
+        self._feed, self.num_tested = feed, 0
         self._collector = embedding_collector(
             backbone, strategy=strategy, max_clips_per_pass=max_clips_per_pass
         )
@@ -144,5 +147,6 @@ class KnnProbe:
         )
         if (train["label"] < 0).any() or (test["label"] < 0).any():
             return {}
+        self.num_tested = len(test["label"])
         predictions = metrics.knn_predictions(train["outputs"], train["label"], test["outputs"])
         return {"knn_top1": float(np.mean(predictions == test["label"]))}

@@ -103,6 +103,10 @@ _SAVED = ["--saved_model=x", "--output={tmp}", "--data_dir={records}"]
         (["--model_dir={run}/ckpt-31"], "ckpt-31 holds no run"),
         (["--model_dir={run}", "--data_dir={plain}"], "has no labels.txt"),
         (["--model_dir={run}", "--output={file}/x"], "cannot be made"),
+        (
+            ["--model_dir={run}", "--data_dir=gs://a/b", "--data_dir=gs://a/b/"],
+            "--data_dir=gs://a/b is given twice",
+        ),
     ],
 )
 def test_mistakes_are_told_before_any_work(run, tmp_path, capsys, arguments, words):

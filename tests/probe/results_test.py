@@ -25,6 +25,11 @@ def test_data_sets_with_unlike_measures_and_folders_of_one_name(tmp_path):
     assert (tmp_path / "results.md").read_text() == text + "\n"
 
 
+def test_a_bar_in_a_name_ends_no_cell(tmp_path):
+    text = results.write(str(tmp_path), {"/a/x|y": ({"knn_top1": 0.5}, {})}, settings={})
+    assert text.split("\n")[2:] == [r"| x\|y | 50.0% |"]
+
+
 def test_one_data_set_has_its_folders_name_and_no_mean(tmp_path):
     text = results.write(str(tmp_path), {"/a/records/": ({"knn_top1": 0.5}, {})}, settings={})
     assert text.split("\n")[2:] == ["| records | 50.0% |"]

@@ -132,7 +132,10 @@ def _evaluated(logits, labels, weights=None, folder=""):
             optimizer=tiny.sgd,
             frozen=False,
         )
-    return task.evaluate(str(folder))
+    assert task.num_tested == 0
+    results = task.evaluate(str(folder))
+    assert task.num_tested == sum(label >= 0 for label in labels) - (weights or []).count(0.0)
+    return results
 
 
 def test_top_1_is_that_of_the_mean_probabilities_over_views():

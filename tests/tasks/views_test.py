@@ -63,4 +63,6 @@ def test_the_probe_names_the_class_of_the_nearest(data_dir):
     # The training videos are their own nearest neighbours.
     itself = dataclasses.replace(source, test_split="train")
     probe = views.KnnProbe(tiny.OneBlock(), itself, strategy=strategy, max_clips_per_pass=8)
+    assert probe.num_tested == 0
     assert probe.top1() == {"knn_top1": 1.0}
+    assert probe.num_tested == source._shards("train").num_examples
