@@ -1,6 +1,7 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """A run that goes on from what a kill or a signal leaves is the run that was never stopped."""
 
+import contextlib
 import glob
 import os
 import re
@@ -8,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 import tensorflow as tf
@@ -59,23 +61,46 @@ def _losses(run):
     return found
 
 
-def _start(command):
-    return subprocess.Popen(
+@contextlib.contextmanager
+def _started(command):
+    """A process that does not outlive the block."""
+    with subprocess.Popen(
         [sys.executable, *command],
         cwd=conftest.ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def _left_by_a_kill(process, run, folder):
     """Copies what is there at one moment after the first checkpoint, whose step it returns."""
     step = conftest.wait_for_checkpoint(run, [process])
     process.send_signal(signal.SIGSTOP)
-    shutil.copytree(run, folder)
-    process.send_signal(signal.SIGCONT)
+    try:
+        _wait_until_stopped(process)
+        shutil.copytree(run, folder)
+    finally:
+        process.send_signal(signal.SIGCONT)
     return step
+
+
+def _wait_until_stopped(process):
+    """Waits for each of its threads: one may still write while another is stopped."""
+    deadline = time.monotonic() + 10
+    while not all(state == "T" for state in _states(process)):
+        assert time.monotonic() < deadline, "it does not stop"
+        time.sleep(0.005)
+
+
+def _states(process):
+    for path in glob.glob(f"/proc/{process.pid}/task/*/stat"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError), open(path) as file:
+            yield file.read().rpartition(")")[2].split()[0]
 
 
 def _finish(process):
@@ -87,10 +112,10 @@ def _finish(process):
 
 def _terminate(command, run, *, after):
     """Starts a run and sends it a signal after a checkpoint of a later step, which it returns."""
-    process = _start(command)
-    step = conftest.wait_for_checkpoint(run, [process], after=after)
-    process.terminate()
-    _, errors = process.communicate(timeout=60)
+    with _started(command) as process:
+        step = conftest.wait_for_checkpoint(run, [process], after=after)
+        process.terminate()
+        _, errors = process.communicate(timeout=60)
     assert process.returncode == 143
     assert "saved at step" in errors
     assert "The same command goes on" in errors
@@ -106,15 +131,16 @@ def test_a_run_that_is_stopped_is_the_run_that_was_not(
 ):
     records = request.getfixturevalue(data)
     whole, run = tmp_path / "whole", tmp_path / "killed"
-    uninterrupted = _start(_command(gin_file, whole, records))
-    step = _left_by_a_kill(uninterrupted, whole, run)
-    command = _command(gin_file, run, records)
-    if is_terminated:
-        step = _terminate(command, run, after=step)
-    printed = _finish(_start(command))
-    (begun,) = re.findall(r"Goes on from step (\d+)", printed)
-    assert step <= int(begun) < _STEPS
-    _finish(uninterrupted)
+    with _started(_command(gin_file, whole, records)) as uninterrupted:
+        step = _left_by_a_kill(uninterrupted, whole, run)
+        command = _command(gin_file, run, records)
+        if is_terminated:
+            step = _terminate(command, run, after=step)
+        with _started(command) as resumed:
+            printed = _finish(resumed)
+        (begun,) = re.findall(r"Goes on from step (\d+)", printed)
+        assert step <= int(begun) < _STEPS
+        _finish(uninterrupted)
     losses, joined = _losses(whole), _losses(run)
     assert sorted(joined) == sorted(losses) == list(range(1, _STEPS + 1))
     assert joined == losses

@@ -136,6 +136,7 @@ def _update(values, policy):
 class GradCacheTest(tf.test.TestCase, parameterized.TestCase):
     @parameterized.named_parameters(
         ("four_chunks", tf.distribute.get_strategy, 2, "float64", 1e-9),
+        ("one_chunk", tf.distribute.get_strategy, _BATCH, "float64", 1e-9),
         ("two_chunks_in_float32", tf.distribute.get_strategy, 4, "float32", 1e-5),
         ("two_chunks_of_each_replica", replicas.two_replicas, 2, "float64", 1e-9),
     )
