@@ -77,9 +77,9 @@ class Seen:
         console: what the browser complained about.
         readouts: for each curve its value at rest, under the pointer at the first point, one
             arrow key further, and at rest again; None without a browser.
-        misaligned: headings of columns that stand on another side than what is below them; none
+        misaligned: headings of columns that stand on another side than what is below them; None
             without a browser.
-        overflow: pixels by which the page is wider than its window; 0 without a browser.
+        overflow: pixels by which the page is wider than its window; None without a browser.
     """
 
     title: str
@@ -88,8 +88,8 @@ class Seen:
     requests: list[str]
     console: list[str]
     readouts: list[list[str]] | None = None
-    misaligned: list[str] = dataclasses.field(default_factory=list)
-    overflow: int = 0
+    misaligned: list[str] | None = None
+    overflow: int | None = None
 
 
 def openers():

@@ -81,20 +81,18 @@ def test_settings_that_differ_and_how_many_do_not(tmp_path):
 
 
 @pytest.mark.parametrize("opener", browsers.openers().values(), ids=browsers.openers())
-def test_headings_stand_on_the_side_of_their_columns(demo, tmp_path, opener):
-    folders = [str(demo / name) for name in ("linear_eval", "linear_eval_random")]
-    page.write_comparison(folders, str(tmp_path / "report.html"))
-    assert opener(tmp_path / "report.html", tmp_path).misaligned == []
-
-
-def test_the_page_of_two_runs(demo, tmp_path):
-    path = tmp_path / "report.html"
+def test_the_page_of_two_runs(demo, tmp_path, opener):
+    path = tmp_path / "page" / "report.html"
+    path.parent.mkdir()
     folders = [str(demo / name) for name in ("linear_eval", "linear_eval_random")]
     page.write_comparison(folders, str(path))
-    text = path.read_text(encoding="utf-8")
-    for words in ("<h1>2 runs</h1>", "87.5%", "62.5%", "experiment.<wbr>run.<wbr>pretrained"):
-        assert words in text
-    assert os.listdir(tmp_path) == ["report.html"]
+    assert os.listdir(path.parent) == ["report.html"]
+    seen = opener(path, tmp_path)
+    for words in ("2 runs", "87.5%", "62.5%", "experiment.run.pretrained"):
+        assert browsers.squeezed(words) in seen.text
+    assert seen.title == "2 runs · CVRL"
+    assert seen.requests == []
+    assert not seen.misaligned  # Headings stand on the side of their columns.
 
 
 @pytest.mark.parametrize(

@@ -37,8 +37,9 @@ def _assert_sound(seen):
     assert seen.requests == []
     assert seen.console == []
     assert all(seen.pictures)
-    assert seen.misaligned == []
-    assert seen.overflow == 0
+    # Only browsers lay a page out; the parser has None of these.
+    assert not seen.misaligned
+    assert not seen.overflow
 
 
 @_opened
