@@ -25,8 +25,8 @@ def parse_flags(arguments: Sequence[str]) -> list[str]:
     command, *left = parse_flags_and_paths(arguments)
     if left:
         _refuse(
-            f"{left[0]!r} stands without a flag, and this command takes flags alone. One with "
-            "several values is repeated before each; a value with spaces stands in quotes."
+            f"{left[0]!r} stands without a flag, and this command takes flags alone. Repeat "
+            "a flag before each of its values; a value with spaces stands in quotes."
         )
     return [command]
 
