@@ -106,6 +106,7 @@ def _pretrained(tmp_path_factory, records):
         code = _train_in_this_process("pretrain.gin", model_dir=folder, data_dir=records)
     assert code == 0
     assert "knn_top1" in said.getvalue()
+    assert "Of 4 test videos alone" in said.getvalue()
     return folder
 
 

@@ -21,10 +21,12 @@ def test_linear_evaluation_of_the_run_beside_it(train_here, pretrained, records)
     code, said, errors = train_here("linear_eval.gin", model_dir=run, data_dir=records)
     assert code == 0, errors
     assert f"Backbone from {pretrained}/ckpt-12" in said
+    assert "Of 4 test videos alone" in said
     results = json.loads((run / "results.json").read_text())
     assert set(results) == {"top1", "knn_top1"}
     described = json.loads((run / "run.json").read_text())
     assert described["label_names"] == (records / "labels.txt").read_text().splitlines()
+    assert described["frozen"]
     assert described["classifier"]["num_classes"] == len(described["label_names"])
     (run / "results.json").unlink()
     code, _, errors = train_here("linear_eval.gin", model_dir=run, data_dir=records, mode="eval")
