@@ -182,6 +182,15 @@ def effective_bindings(scopes: tuple[str, ...], selector: str) -> dict[str, tupl
     }
 
 
+def resolved(binding: Binding) -> tuple[Any, Binding]:
+    """Returns what is bound, through macros, and the binding that it is written in."""
+    value = gin_config._CONFIG[binding[:2]][binding[2]]
+    while gin_names.is_macro(getattr(getattr(value, "configurable", None), "selector", "")):
+        binding = ("/".join(value.scopes), "gin.macro", "value")
+        value = gin_config._CONFIG.get(binding[:2], {}).get("value", "undefined")
+    return value, binding
+
+
 def bindings() -> Iterator[Binding]:
     """Yields everything that was configured."""
     for (scope, selector), values in gin_config._CONFIG.items():

@@ -25,7 +25,7 @@ import tensorflow as tf
 from gin import config as gin_config
 from gin import config_parser
 
-from official_cvrl import errors, filesystems, gin_names, gin_reach
+from official_cvrl import errors, filesystems, gin_names, gin_reach, gin_types
 
 CONFIGS_DIR = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "configs")
 CONFIG_FILE = "config.gin"
@@ -220,8 +220,9 @@ def configured(function: Callable[..., Any]) -> Callable[..., Any]:
     binding and are saved with the configuration; other values are handed through.
 
     Calling it raises UserError, before anything is built, for each binding that nothing can use,
-    undefined macro, value still `%gin.REQUIRED` and argument without a value; and for a ValueError
-    or TypeError of a constructor that gin called, since its arguments came out of the gin files.
+    undefined macro, value still `%gin.REQUIRED`, argument without a value and value of a kind that
+    its argument does not take; and for a ValueError or TypeError of a constructor that gin called,
+    or that begins with a bound argument of `function`: what is wrong came out of the gin files.
     """
 
     @functools.wraps(function)
@@ -247,7 +248,8 @@ def refuse_unusable(function: Callable[..., Any], *, given: Collection[str]) -> 
       given: names of the arguments that the call gives.
     """
     _parsed.roots[_registered(function).selector] = frozenset(given)
-    _refuse(gin_reach.faults(gin_reach.walk(_parsed.roots, _parsed.ledger), _parsed.ledger))
+    reach = gin_reach.walk(_parsed.roots, _parsed.ledger)
+    _refuse(gin_reach.faults(reach, _parsed.ledger) or gin_types.faults(reach, _parsed.ledger))
 
 
 def _registered(function) -> gin_config.Configurable:
@@ -267,6 +269,8 @@ def _plain_errors(root: str) -> Iterator[None]:
         raise kind(_GIN_CALL.split(str(error))[0]) from error.__cause__
     except (ValueError, TypeError) as error:
         message, *calls = _GIN_CALL.split(str(error))
+        if calls and calls[0] == root and (place := _place_of_argument(message, root)):
+            raise errors.UserError(f"{place}: {message}") from error
         if not calls or calls[0] == root:
             raise
         places = "".join(f"\n  {place}" for place in _places_of(calls[0], message))
@@ -284,18 +288,22 @@ def _places_of(called: str, message: str) -> list[str]:
     if named:
         return [f"{where}: {gin_names.binding_name(*binding)}" for binding, where in named]
     return [
-        f"{where}: {gin_names.binding_name(*binding)} = {_bound_value(binding)!r}"
+        f"{where}: {gin_names.binding_name(*binding)} = {gin_reach.resolved(binding)[0]!r}"
         for binding, where in bound
     ]
 
 
-def _bound_value(binding):
-    """Returns what is bound, through macros."""
-    value = gin_config._CONFIG[binding[:2]][binding[2]]
-    while gin_names.is_macro(getattr(getattr(value, "configurable", None), "selector", "")):
-        macro = gin_config._CONFIG.get(("/".join(value.scopes), "gin.macro"), {})
-        value = macro.get("value", "undefined")
-    return value
+def _place_of_argument(message: str, root: str) -> str:
+    """Returns where the argument is bound that a message begins with, as "seed=-1 must …" does.
+
+    What else goes wrong inside the function that was called is no mistake of the gin files: "".
+    """
+    for binding in _parsed.ledger.locations:
+        value, written = gin_reach.resolved(binding)
+        is_argument = binding[1].endswith(f".{root}")
+        if is_argument and message.startswith(f"{binding[2]}={value!r} "):
+            return _parsed.ledger.locations[written]
+    return ""
 
 
 def _refuse(faults: Sequence[str]):

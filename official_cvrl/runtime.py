@@ -53,7 +53,10 @@ class Runtime:
         Raises:
             UserError: the devices that the strategy needs are not there, or TF_CONFIG is wrong.
             TryAgain: another worker does not come.
+            ValueError: the seed is negative or has more than 32 bits.
         """
+        if not 0 <= seed < 2**32:
+            raise ValueError(f"seed={seed} must be 0 to {2**32 - 1}.")
         tf.keras.utils.set_random_seed(seed)
         if self.deterministic:
             tf.config.experimental.enable_op_determinism()

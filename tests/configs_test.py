@@ -293,7 +293,7 @@ def test_the_seed_is_given_the_same_way_everywhere(name):
 
 def _bound(parameter):
     selector, _, name = f"official_cvrl.{parameter}".rpartition(".")
-    value = gin_utils._bound_value(("", selector, name))
+    value = gin_reach.resolved(("", selector, name))[0]
     return value if isinstance(value, (bool, int, float, str)) else repr(value)
 
 
@@ -410,7 +410,7 @@ def _reached():
     """All bindings that the run uses, macros apart, with their values."""
     keys = _reach().keys
     return [
-        (binding, gin_utils._bound_value(binding))
+        (binding, gin_reach.resolved(binding)[0])
         for binding in gin_reach.bindings()
         if binding[:2] in keys and not gin_names.is_macro(binding[1])
     ]

@@ -15,13 +15,16 @@ class Augmentation:
 
     blur: float = 0.5
     ranges: tuple = (0.3, 1.0)
+    gamma: object = 1.0
 
     def __post_init__(self):
+        if self.gamma > 3:
+            raise ValueError(f"gamma={self.gamma} must be at most 3.")
         if self.blur > 1:
             raise ValueError(f"blur must be in [0, 1], got {self.blur}")
 
 
-def sgd(*, learning_rate, momentum=0.9):
+def sgd(*, learning_rate: float | tf.Tensor, momentum=0.9):
     return ("sgd", learning_rate, momentum)
 
 
@@ -39,7 +42,8 @@ class Backbone(tf.keras.layers.Layer):
 
 
 class Task:
-    def __init__(self, *, backbone, augmentation=None, temperature=0.1, build_late=False):
+    def __init__(self, *, backbone, augmentation: Augmentation | None = None, temperature=0.1,
+                 build_late=False):
         self.augmentation = augmentation
         self.temperature = temperature
         self.backbone = backbone if build_late else backbone()
@@ -55,6 +59,8 @@ def run(*, task, model_dir="runs", num_steps=1, optimizer=None, mode="train", ev
     if callable(task.backbone) and not isinstance(task.backbone, Backbone):
         task.build()
     on_built()
+    if num_steps < 1:
+        raise ValueError(f"num_steps={num_steps} must be at least 1.")
     if mode == "fail":
         raise RuntimeError("a programmer's mistake")
     return dict(task=task, model_dir=model_dir, num_steps=num_steps, mode=mode, evaluate=evaluate)

@@ -228,12 +228,51 @@ def test_wrong_value_is_the_users_mistake_and_has_its_place(toys, folder):
     ]
 
 
-def test_value_of_a_wrong_type_is_the_users_mistake_and_shown_with_its_place(toys, folder):
+def test_value_that_a_constructor_stumbles_over_is_shown_with_its_place(toys, folder):
     with pytest.raises(errors.UserError) as caught:
-        _run(toys, "toys.Augmentation.blur = %BLUR", "BLUR = 'much'")
-    message, place = str(caught.value).splitlines()
+        _run(toys, "toys.Augmentation.gamma = %GAMMA", "GAMMA = 'much'")
+    message, *places = str(caught.value).splitlines()
     assert message.startswith("Augmentation: '>' not supported between")
-    assert place == f"  run.gin:{_line_of('blur = %BLUR')}: toys.Augmentation.blur = 'much'"
+    place = f"  run.gin:{_line_of('gamma = %GAMMA')}: toys.Augmentation.gamma = 'much'"
+    assert place in places
+
+
+@pytest.mark.parametrize(
+    ("param", "why"),
+    [
+        ("LEARNING_RATE = 'fast'", "toys.sgd.learning_rate takes float or "),
+        ("Augmentation.blur = 'much'", "toys.Augmentation.blur takes float, not 'much'"),
+        ("Augmentation.ranges = 1", "toys.Augmentation.ranges takes tuple, not 1"),
+        (
+            "pretrain/Task.augmentation = @toys.Augmentation",
+            "pretrain/toys.Task.augmentation takes an object; write @toys.Augmentation()",
+        ),
+        (
+            "pretrain/Task.augmentation = 3",
+            "pretrain/toys.Task.augmentation takes Augmentation or None, not 3",
+        ),
+    ],
+)
+def test_value_of_a_wrong_kind_is_refused_before_anything_is_built(toys, folder, param, why):
+    with pytest.raises(errors.UserError) as caught:
+        _run(toys, params=[param])
+    message = str(caught.value)
+    assert message.startswith(f"--gin_param={param}: {why}")
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    "param",
+    ["pretrain/Task.augmentation = None", "LEARNING_RATE = 1", "Augmentation.ranges = [0.1, 1]"],
+)
+def test_value_of_a_kind_that_is_as_good_is_taken(toys, folder, param):
+    _run(toys, params=[param])
+
+
+def test_wrong_argument_of_the_run_itself_is_the_users_mistake(toys, folder):
+    with pytest.raises(errors.UserError) as caught:
+        _run(toys, params=["toys.run.num_steps = %STEPS", "STEPS = 0"])
+    assert str(caught.value) == "--gin_param=STEPS = 0: num_steps=0 must be at least 1."
 
 
 def test_programmers_mistake_stays_one(toys, folder):
