@@ -72,8 +72,8 @@ def run(
         seed: of initialisation, shuffling and augmentation.
         profile: whether to write a TensorBoard profile of a few training steps.
         on_built: called once everything is made and before the first step; may refuse to go on.
-        save_config: called after that with the run's folder, and whether a checkpoint was found in
-            it, unless mode is "eval".
+        save_config: called after that, with the training batches made, too, with the run's folder,
+            and whether a checkpoint was found in it, unless mode is "eval".
 
     Returns:
         The last evaluation's measures by name; empty after mode "train".
@@ -120,15 +120,19 @@ def run(
         built.check_evaluation()
     on_built()
     folder = workers.Workers(strategy).folder(model_dir)
-    # A run is described by what it was trained with.
-    if mode != "eval":
+
+    def on_begin():
+        # A run is described by what it was trained with, and once nothing is left to be refused.
         filesystems.openable_path(folder).mkdir(parents=True, exist_ok=True)
         save_config(folder, begun=step > 0)
         info = _describe(built, source, test_input or probe_input, begun_from)
         run_info.write(folder, info)
-    _say_where_it_goes_on(step, loop, model_dir)  # Now that nothing is left to be refused.
+        _say_where_it_goes_on(step, loop, model_dir)
+
     if mode != "eval":
-        outer.train(evaluate=mode == "train_and_eval")
+        outer.train(evaluate=mode == "train_and_eval", on_begin=on_begin)
+    else:
+        _say_where_it_goes_on(step, loop, model_dir)
     return _evaluated(outer, folder, built) if mode != "train" else {}
 
 

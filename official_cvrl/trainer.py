@@ -149,8 +149,12 @@ class Trainer:
             )
         return step
 
-    def train(self, *, evaluate: bool) -> None:
+    def train(self, *, evaluate: bool, on_begin: Callable[[], None] = lambda: None) -> None:
         """Runs the steps that are left, with checkpoints, and evaluations where asked for.
+
+        Args:
+            evaluate: whether to evaluate between the steps, as `loop` says.
+            on_begin: called once the batches are made and nothing but the steps is left.
 
         Raises:
             UserError: the loss is not a number any more, or the disk is full.
@@ -159,9 +163,11 @@ class Trainer:
         """
         start = int(self._step.numpy())
         if start >= self._loop.train_steps:
+            on_begin()
             return
-        with _StopSignals() as stop:
-            meter = _Meter(self._task.clips_per_step)
+        with _StopSignals() as stop, self._lost_workers_told():
+            batches = iter(self._task.train_dataset(start_step=start))
+            on_begin()
             bar = progress.Progress(
                 label="train",
                 unit="steps",
@@ -169,18 +175,21 @@ class Trainer:
                 done=start,
                 each={"clips": self._task.clips_per_step},
             )
-            try:
-                self._run_steps(start, meter, bar, stop, evaluate)
-            except (tf.errors.UnavailableError, tf.errors.AbortedError) as error:
-                if not self._workers.are_several:
-                    raise
-                raise Interrupted(
-                    f"another worker of this run is gone (checkpoints are in {self._model_dir}; "
-                    f"start all workers again): {error.message.splitlines()[-1]}",
-                    errors.TryAgain.exit_code,
-                ) from error
-            finally:
-                bar.close()
+            with contextlib.closing(bar):
+                self._run_steps(start, batches, bar, stop, evaluate)
+
+    @contextlib.contextmanager
+    def _lost_workers_told(self):
+        try:
+            yield
+        except (tf.errors.UnavailableError, tf.errors.AbortedError) as error:
+            if not self._workers.are_several:
+                raise
+            raise Interrupted(
+                f"another worker of this run is gone (checkpoints are in {self._model_dir}; "
+                f"start all workers again): {error.message.splitlines()[-1]}",
+                errors.TryAgain.exit_code,
+            ) from error
 
     def evaluate(self) -> Mapping[str, float]:
         """Evaluates the task now and writes the result to the summaries, and what the task writes.
@@ -195,8 +204,8 @@ class Trainer:
         self._write("eval", results)
         return results
 
-    def _run_steps(self, start, meter, bar, stop, evaluate):
-        batches = iter(self._task.train_dataset(start_step=start))
+    def _run_steps(self, start, batches, bar, stop, evaluate):
+        meter = _Meter(self._task.clips_per_step)
         with contextlib.closing(self._profile(start)) as profile:
             for step in range(start + 1, self._loop.train_steps + 1):
                 with profile.step(step):

@@ -49,6 +49,11 @@ class _Detecting(_Task):
     results, num_tested = {"frame_map": 0.5}, 0
 
 
+class _Unfed(_Task):
+    def train_dataset(self, *, start_step):
+        raise errors.UserError("a batch is larger than the data")
+
+
 def _run(folder, *, mode="train", task=_Task, **given):
     return experiment.run(
         mode=mode,
@@ -78,6 +83,20 @@ def test_a_finished_run_is_told_of_once_nothing_is_refused(tmp_path, capsys):
     assert "Finished before" not in capsys.readouterr().out
     _run(tmp_path)
     assert f"Finished before, at step 1, in {tmp_path}/run." in capsys.readouterr().out
+
+
+def test_a_start_without_batches_leaves_nothing_and_the_next_one_describes_itself(tmp_path):
+    (tmp_path / "records").mkdir()
+    tiny.write_records(tmp_path / "records")
+    saved = []
+    save = {"save_config": lambda folder, *, begun: saved.append((folder, begun))}
+    with pytest.raises(errors.UserError, match="larger than the data"):
+        _run(tmp_path, task=_Unfed, **save)
+    assert not saved and not (tmp_path / "run").exists()
+    _run(tmp_path, **save)
+    _run(tmp_path, **save)
+    assert saved == [(str(tmp_path / "run"), False), (str(tmp_path / "run"), True)]
+    assert (tmp_path / "run" / "run.json").exists()
 
 
 @pytest.mark.parametrize("task", [_Task, _Detecting])
