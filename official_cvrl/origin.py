@@ -42,8 +42,8 @@ def load(backbone: tf.keras.Model, pretrained: str, *, model_dir: str) -> Origin
     except errors.UserError as error:
         raise errors.UserError(
             f"{error} (It was looked for because run.pretrained = {pretrained!r}, beside "
-            f"{model_dir} and as it is written. {_runs_beside(model_dir)} Pre-train first, or name "
-            "a run, its folder, or weights that others trained: docs/weights.md.)"
+            f"{model_dir} and as it is written.{_runs_there(pretrained, model_dir)} Pre-train "
+            "first, or name a run, its folder, or weights that others trained: docs/weights.md.)"
         ) from error
     print(f"Backbone from {path}.", flush=True)
     return Origin(path, digest(path))
@@ -77,11 +77,16 @@ def refuse_other(begun_from: Origin, pretrained: str, *, model_dir: str) -> None
     )
 
 
-def _runs_beside(model_dir):
+def _runs_there(pretrained, model_dir):
+    """Says what can be named: runs beside this one, and in the folders beside it."""
     folder = os.path.dirname(filesystems.absolute(model_dir))
-    found = tf.io.gfile.glob(os.path.join(folder, "*", "checkpoint"))
-    names = sorted(os.path.basename(os.path.dirname(path)) for path in found)
-    return f"Runs in {folder}: {', '.join(names) or 'none'}."
+    found = [
+        os.path.relpath(os.path.dirname(path), folder)
+        for depth in ("*", os.path.join("*", "*"))
+        for path in tf.io.gfile.glob(os.path.join(folder, depth, "checkpoint"))
+    ]
+    near = errors.meant(os.path.basename(pretrained), found, compared=os.path.basename)
+    return f" Runs in {folder}: {', '.join(sorted(found)) or 'none'}.{near}"
 
 
 def _place(pretrained, model_dir):

@@ -59,3 +59,13 @@ def test_weights_that_are_gone_are_no_reason(begun, tmp_path):
     origin.refuse_other(begun_from, "pretrain", model_dir=run)
     with pytest.raises(errors.UserError, match=r"pretrain.*run\.pretrained = 'pretrain'"):
         origin.load(_backbone(), "pretrain", model_dir=run)
+
+
+def test_a_misspelt_run_is_answered_with_those_beside_and_one_folder_deeper(tmp_path):
+    for name in ("embedded/pretrain", "mine/finetune", "supervised"):
+        _save(tmp_path / name, 1, 0.5)
+    with pytest.raises(errors.UserError) as caught:
+        origin.load(_backbone(), "pretrian", model_dir=str(tmp_path / "x"))
+    there = f"Runs in {tmp_path}: embedded/pretrain, mine/finetune, supervised."
+    assert f"{there} Did you mean 'embedded/pretrain'?" in str(caught.value)
+    assert origin.load(_backbone(), "embedded/pretrain", model_dir=str(tmp_path / "x")).path
