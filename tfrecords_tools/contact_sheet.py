@@ -23,6 +23,18 @@ _LABELLED, _UNLABELLED = "#ffd400", "#35c8ff"  # Boxes: somebody did something, 
 _CANDIDATES = 4  # So many records are looked at for each row that is drawn.
 
 
+def refuse_other_endings(path: str) -> None:
+    """Tells before the work that a name promises something else than a PNG file.
+
+    Raises:
+      UserError: the name does not end with .png.
+    """
+    if os.path.splitext(path)[1].lower() != ".png":
+        raise errors.UserError(
+            f"--contact_sheet={path}: the picture is a PNG file; give a name that ends with .png."
+        )
+
+
 def draw(shard_sets: Sequence[manifest.ShardSet], path: str, *, num_videos: int = 12) -> None:
     """Draws a contact sheet with as many classes as there are rows.
 

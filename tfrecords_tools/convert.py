@@ -123,7 +123,8 @@ def convert(
       detected_boxes: for `ava`, a csv file of the boxes that a detector drew.
       clip_seconds: for `ava` and `boxes`, how long a clip around a key frame is; None for 3.
       film_start: for `ava`, which second of the film a file begins with; None for 0.
-      num_shards: per split; None for one per 64 videos, but 8 where there are 32 or more.
+      num_shards: per split; None for one per 64 videos, but at least 8, or one per 4 videos where
+        that is fewer.
       short_side: of the frames, in pixels; no video is enlarged.
       quality: of the JPEGs, 1 to 100.
       fps: frames a second to resample to; None keeps the source's.
@@ -325,7 +326,12 @@ def _parser() -> argparse.ArgumentParser:
         "(default: 0, whole films)",
     )
     add("--unlabelled", action="store_true", help="folder: folders are mere folders, not classes")
-    add("--num_shards", type=int, metavar="N", help="per split (default: 1 per 64 videos, or 8)")
+    add(
+        "--num_shards",
+        type=int,
+        metavar="N",
+        help="per split (default: 1 per 64 videos, but at least 8, or 1 per 4 videos if fewer)",
+    )
     add(
         "--short_side",
         type=int,

@@ -104,6 +104,11 @@ def test_wrong_places_are_user_errors(tmp_path, folder, capsys):
     assert "no shards" in capsys.readouterr().err
     assert _inspect(folder, f"--contact_sheet={tmp_path}/no/sheet.png") == 2
     assert "sheet.png: cannot be written" in capsys.readouterr().err
+    for name in ("look.xyz", "look"):
+        assert _inspect(folder, "--check", f"--contact_sheet={tmp_path}/{name}") == 2
+        said = capsys.readouterr()
+        assert f"{name}: the picture is a PNG file" in said.err and ".png" in said.err
+        assert not said.out and not (tmp_path / name).exists()
 
 
 class TestCheck:

@@ -1,10 +1,12 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """Tests of tfrecords_tools.plan."""
 
+import pathlib
+
 import pytest
 
 from official_cvrl import errors
-from tfrecords_tools import annotations, plan, video
+from tfrecords_tools import annotations, convert, plan, video
 
 
 def _plan(output, *, num_clips=10, num_shards=None, labels=("a",), **settings):
@@ -28,6 +30,15 @@ def test_number_of_shards(tmp_path, num_clips, num_shards):
     specs = _plan(tmp_path, num_clips=num_clips).specs
     assert len(specs) == num_shards
     assert specs[-1].name == f"train-{num_shards - 1:05d}-of-{num_shards:05d}"
+
+
+def test_number_of_shards_is_told_as_it_is():
+    docs = pathlib.Path(convert.__file__).parents[1] / "docs" / "data.md"
+    rule = f"per {plan._VIDEOS_PER_SHARD} videos, but at least {plan._USEFUL_SHARDS}, or one per "
+    rule += f"{plan._LEAST_VIDEOS_PER_SHARD} videos"
+    help_ = convert._parser().format_help()
+    for text in (docs.read_text(encoding="utf-8"), help_, convert.convert.__doc__):
+        assert rule in " ".join(text.split()).replace("or 1 per", "or one per")
 
 
 @pytest.mark.parametrize("num_shards", [1, 3, 10, 12])
