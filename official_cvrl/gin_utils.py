@@ -10,14 +10,12 @@ gin keeps its configuration in global tables, so there is one configuration per 
 begins a new one.
 """
 
-import contextlib
 import dataclasses
 import functools
 import io
 import math
 import os
 import re
-import tokenize
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
@@ -25,14 +23,12 @@ import tensorflow as tf
 from gin import config as gin_config
 from gin import config_parser
 
-from official_cvrl import errors, filesystems, gin_names, gin_reach, gin_types
+from official_cvrl import errors, filesystems, gin_errors, gin_names, gin_reach, gin_types
 
 CONFIGS_DIR = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "configs")
 CONFIG_FILE = "config.gin"
 
 _PLAIN = (str, bool, int, float)
-_GIN_LOCATION = re.compile(r"\n  In (?:file \".*?\",|bindings string) line (\d+)\n")
-_GIN_CALL = re.compile(r"\n  In call to configurable '([^']*)' \(")
 
 
 @dataclasses.dataclass
@@ -126,7 +122,7 @@ def _parse_source(source, *, including=(), imports=(), short_names=False):
         for statement in imports:
             context.process_import(statement)
         for statement in _statements(source, gin_names.NamingDelegate(short_names=short_names)):
-            where = _location(source.name, statement.location.line_num)
+            where = gin_errors.location(source.name, statement.location.line_num)
             if isinstance(statement, config_parser.IncludeStatement):
                 _include(statement.filename, including=including, where=where)
             else:
@@ -136,49 +132,18 @@ def _parse_source(source, *, including=(), imports=(), short_names=False):
 
 
 def _statements(source, delegate) -> Iterator[Any]:
-    with _syntax_errors(source.name):
+    with gin_errors.of_syntax(source.name):
         parser = config_parser.ConfigParser(source, delegate)
     while True:
-        with _syntax_errors(source.name):
+        with gin_errors.of_syntax(source.name):
             statement = next(parser, None)
         if statement is None:
             return
         yield statement
 
 
-@contextlib.contextmanager
-def _syntax_errors(name: str) -> Iterator[None]:
-    """Turns what goes wrong inside a statement into UserErrors with file and line."""
-    try:
-        yield
-    except (SyntaxError, tokenize.TokenError) as error:
-        message, location = error.args[0], error.args[1]
-        line = location[1] if isinstance(error, SyntaxError) else location[0]
-        if token := re.search(r"Failed to parse token '(.*)'", message):
-            message = f"'{token[1]}' is no value (text needs quotes, a reference @, a macro %)"
-        raise errors.UserError(f"{_location(name, line)}: cannot be read: {message}") from None
-    except errors.UserError as error:
-        message, line, *_ = *_GIN_LOCATION.split(str(error)), None
-        raise errors.UserError(f"{_location(name, line)}: {message}") from None
-
-
-def _location(name: str, line: Any) -> str:
-    if name.startswith("--"):
-        return name
-    relative = os.path.relpath(name) if os.path.isabs(name) else name
-    return f"{name if relative.startswith('..') else relative}:{line}"
-
-
-@contextlib.contextmanager
-def _located(where: str) -> Iterator[None]:
-    try:
-        yield
-    except errors.UserError as error:
-        raise errors.UserError(f"{where}: {error}") from None
-
-
 def _include(name: str, *, including: tuple[str, ...], where: str):
-    with _located(where):
+    with gin_errors.located(where):
         folder = os.path.dirname(including[-1]) if including else ""
         path = _find(name, folders=[folder, "", CONFIGS_DIR])
         if path in including:
@@ -188,7 +153,7 @@ def _include(name: str, *, including: tuple[str, ...], where: str):
 
 def _apply(statement, context, where: str, short_names: bool):
     """Carries out one statement of a gin file."""
-    with _located(where):
+    with gin_errors.located(where):
         if isinstance(statement, config_parser.ImportStatement):
             gin_names.check_import(statement)
             context.process_import(statement)
@@ -233,7 +198,7 @@ def configured(function: Callable[..., Any]) -> Callable[..., Any]:
         for name, value in plain.items():
             _parsed.ledger.write(("", selector, name), value, f"--{name}")
         refuse_unusable(function, given=given)
-        with _plain_errors(function.__name__):
+        with gin_errors.of_call(function.__name__, _parsed.ledger):
             handed = {name: value for name, value in given.items() if name not in plain}
             return _registered(function).wrapper(**handed)
 
@@ -256,54 +221,6 @@ def _registered(function) -> gin_config.Configurable:
     if gin_config._inverse_lookup(function) is None:
         gin_config.external_configurable(function)
     return gin_config._inverse_lookup(function)
-
-
-@contextlib.contextmanager
-def _plain_errors(root: str) -> Iterator[None]:
-    """Takes gin's lines about the calls off messages that are meant for the user."""
-    try:
-        yield
-    except errors.UserError as error:
-        # gin raises a class of its own in between.
-        kind = errors.TryAgain if isinstance(error, errors.TryAgain) else errors.UserError
-        raise kind(_GIN_CALL.split(str(error))[0]) from error.__cause__
-    except (ValueError, TypeError) as error:
-        message, *calls = _GIN_CALL.split(str(error))
-        if calls and calls[0] == root and (place := _place_of_argument(message, root)):
-            raise errors.UserError(f"{place}: {message}") from error
-        if not calls or calls[0] == root:
-            raise
-        places = "".join(f"\n  {place}" for place in _places_of(calls[0], message))
-        raise errors.UserError(f"{calls[0]}: {message}{places}") from error
-
-
-def _places_of(called: str, message: str) -> list[str]:
-    """Returns where the arguments that a message names are bound; all, if it names none."""
-    bound = [
-        (binding, where)
-        for binding, where in _parsed.ledger.locations.items()
-        if binding[1].endswith(f".{called}")
-    ]
-    named = [place for place in bound if re.search(rf"\b{place[0][2]}\b", message)]
-    if named:
-        return [f"{where}: {gin_names.binding_name(*binding)}" for binding, where in named]
-    return [
-        f"{where}: {gin_names.binding_name(*binding)} = {gin_reach.resolved(binding)[0]!r}"
-        for binding, where in bound
-    ]
-
-
-def _place_of_argument(message: str, root: str) -> str:
-    """Returns where the argument is bound that a message begins with, as "seed=-1 must …" does.
-
-    What else goes wrong inside the function that was called is no mistake of the gin files: "".
-    """
-    for binding in _parsed.ledger.locations:
-        value, written = gin_reach.resolved(binding)
-        is_argument = binding[1].endswith(f".{root}")
-        if is_argument and message.startswith(f"{binding[2]}={value!r} "):
-            return _parsed.ledger.locations[written]
-    return ""
 
 
 def _refuse(faults: Sequence[str]):

@@ -22,6 +22,7 @@ _ROOMS = [
     "official_cvrl.experiment",
     "official_cvrl.embedded",
     "official_cvrl.gin_utils",
+    "official_cvrl.gin_errors",
     "official_cvrl.gin_types",
     "official_cvrl.gin_reach",
     "official_cvrl.gin_names",
