@@ -22,6 +22,9 @@ _VIDEOS = flags.DEFINE_string("videos", "", "Folder of UCF-101's CLASS/VIDEO.avi
 _ANNOTATIONS = flags.DEFINE_string("annotations", "", "Folder of UCF-101's official splits.")
 _SEEDS = flags.DEFINE_integer("seeds", 3, "Runs of each row, seeds 0, 1, …")
 _ROWS_ASKED = flags.DEFINE_multi_string("row", [], "Name of a row; all of them if none is named.")
+_STEPS = flags.DEFINE_integer(
+    "steps", 600, "Of pre-training; a row of half the batch takes twice as many.", lower_bound=1
+)
 _PARAMS = flags.DEFINE_multi_string(
     "gin_param", [], "Bindings for pre-training, unless a row has its own."
 )
@@ -44,6 +47,7 @@ def _run():
     study = studies.Study(
         data_dir=_records(),
         output=_OUTPUT.value,
+        pretrain_steps=_STEPS.value,
         pretrain_params=_PARAMS.value,
         num_seeds=_SEEDS.value,
     )

@@ -26,11 +26,13 @@ class Row:
         gin_files: what is trained, each beginning with the backbone of the one before; the last
             one's is probed.
         params: bindings for the first of them.
+        length: its pre-training has so many times the study's steps.
     """
 
     name: str
     gin_files: Sequence[str] = ("pretrain.gin",)
     params: Sequence[str] = ()
+    length: int = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,12 +42,14 @@ class Study:
     Attributes:
         data_dir: folder of shards with splits train and test.
         output: folder of the runs.
-        pretrain_params: bindings for all that pretrain.gin trains.
+        pretrain_steps: steps of all that pretrain.gin trains.
+        pretrain_params: further bindings for that.
         num_seeds: runs of each row, with seeds 0, 1, …
     """
 
     data_dir: str
     output: str
+    pretrain_steps: int
     pretrain_params: Sequence[str]
     num_seeds: int
 
@@ -79,7 +83,8 @@ class Study:
         for number, gin_file in enumerate(row.gin_files):
             params = [f"SEED = {seed}"]
             if gin_file == "pretrain.gin":
-                params += self.pretrain_params
+                steps = self.pretrain_steps * row.length
+                params += [f"TRAIN_STEPS = {steps}", *self.pretrain_params]
             if number == 0:  # Behind what all have: what makes the row stays.
                 params += row.params
             folder = f"{stem}_{gin_file.removesuffix('.gin')}"

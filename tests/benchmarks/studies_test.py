@@ -9,7 +9,9 @@ from official_cvrl.sweep import bindings
 
 
 def _planned(rows, *params):
-    study = studies.Study(data_dir="", output="", pretrain_params=params, num_seeds=2)
+    study = studies.Study(
+        data_dir="", output="", pretrain_steps=3, pretrain_params=params, num_seeds=2
+    )
     return study.planned(rows)
 
 
@@ -30,9 +32,24 @@ def test_every_run_has_a_folder_of_its_own_and_each_seed_comes_whole():
 
 
 def test_what_makes_a_row_comes_after_what_all_pre_training_has():
-    row = studies.Row("long", ("pretrain.gin", "linear_eval.gin"), params=("TRAIN_STEPS = 9",))
-    *_, cell = _planned([row], "TRAIN_STEPS = 3")
+    row = studies.Row("wide", ("pretrain.gin", "linear_eval.gin"), params=("NUM_FRAMES = 9",))
+    *_, cell = _planned([row], "NUM_FRAMES = 3")
     assert [(stage.folder, stage.params) for stage in cell.stages] == [
-        ("long_1_pretrain", ["SEED = 1", "TRAIN_STEPS = 3", "TRAIN_STEPS = 9"]),
-        ("long_1_linear_eval", ["SEED = 1"]),
+        ("wide_1_pretrain", ["SEED = 1", "TRAIN_STEPS = 3", "NUM_FRAMES = 3", "NUM_FRAMES = 9"]),
+        ("wide_1_linear_eval", ["SEED = 1"]),
     ]
+
+
+def test_every_batch_size_sees_as_many_videos():
+    videos = {
+        cell.row: _bound("GLOBAL_BATCH_SIZE", cell, 32) * _bound("TRAIN_STEPS", cell)
+        for cell in _planned(ablations.ROWS)
+        if cell.stages[0].gin_file == "pretrain.gin"
+    }
+    assert "batches of 16" in videos
+    assert set(videos.values()) == {3 * 32}
+
+
+def _bound(name, cell, default=None):
+    values = dict(param.split(" = ") for param in cell.stages[0].params)
+    return int(values.get(name, default))
