@@ -19,6 +19,7 @@ from absl import app, flags
 
 from benchmarks import outcome, turns
 from benchmarks.peers import ffmpeg_convert
+from official_cvrl import commands
 from tfrecords_tools import annotations, scaling, video
 
 _OUTPUT = flags.DEFINE_string("output", None, "Folder for convert.json and .md.")
@@ -140,4 +141,4 @@ def _scaled_source(path: str, size: tuple[int, int]) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, flags_parser=commands.parse_flags)

@@ -16,7 +16,7 @@ import numpy as np
 from absl import app, flags
 
 from benchmarks import outcome, studies
-from official_cvrl import detection_metrics, embedded, manifest
+from official_cvrl import commands, detection_metrics, embedded, manifest
 from official_cvrl.data import clip_format, detection
 
 _OUTPUT = flags.DEFINE_string("output", None, "Folder for the runs.", required=True)
@@ -106,4 +106,4 @@ def _shown(values):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, flags_parser=commands.parse_flags)

@@ -10,6 +10,7 @@ turn.
 from absl import app, flags
 
 from benchmarks import outcome, turns
+from official_cvrl import commands
 
 _OUTPUT = flags.DEFINE_string("output", None, "Folder for evaluation.json and evaluation.md.")
 _DATA = flags.DEFINE_string("data_dir", None, "Folder of shards with a split test.")
@@ -78,4 +79,4 @@ def _table(title, rounds, measure):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, flags_parser=commands.parse_flags)

@@ -18,7 +18,7 @@ import tensorflow as tf
 from absl import app, flags, logging
 
 from benchmarks import outcome, turns
-from official_cvrl import run_info
+from official_cvrl import commands, run_info
 from official_cvrl.data import clip_format
 from official_cvrl.modeling import resnet_3d
 from official_cvrl.serving import export
@@ -135,4 +135,4 @@ def _three_digits(number):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, flags_parser=commands.parse_flags)

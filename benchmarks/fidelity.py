@@ -27,7 +27,7 @@ from official.projects.video_ssl.losses import losses as published_losses
 from official.projects.video_ssl.ops import video_ssl_preprocess_ops as ops
 from official.vision.ops import preprocess_ops_3d
 
-from official_cvrl import optimizers
+from official_cvrl import commands, optimizers
 from official_cvrl.data import augment, blur, color, photometric, sampling, seeds, spatial
 from official_cvrl.modeling import heads, resnet_3d
 from official_cvrl.objectives import info_nce
@@ -370,4 +370,4 @@ def _relative(ours, theirs):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, flags_parser=commands.parse_flags)

@@ -23,7 +23,7 @@ import tensorflow as tf
 from absl import app, flags
 
 from benchmarks import outcome
-from official_cvrl import records
+from official_cvrl import commands, records
 from tests.tfrecords_tools import damage
 from tfrecords_tools import check, results
 
@@ -192,4 +192,4 @@ def _tell(what: str, done: int, started: float, counts) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, flags_parser=commands.parse_flags)

@@ -9,6 +9,7 @@ A small model: what would grow with the batch does not depend on the model's siz
 from absl import app, flags
 
 from benchmarks import outcome, turns
+from official_cvrl import commands
 
 _OUTPUT = flags.DEFINE_string("output", None, "Folder for growth.json and growth.md.")
 _ROUNDS = flags.DEFINE_integer("rounds", 9, "Alternations; medians are over them.")
@@ -52,4 +53,4 @@ def main(unused_argv):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, flags_parser=commands.parse_flags)

@@ -9,6 +9,7 @@ SHARDS is what `tfrecords_tools.convert` made, of real videos if the numbers are
 from absl import app, flags
 
 from benchmarks import outcome, turns
+from official_cvrl import commands
 
 _OUTPUT = flags.DEFINE_string("output", None, "Folder for input_pipeline.json and .md.")
 _DATA = flags.DEFINE_string("data_dir", None, "Folder of shards with a split train.")
@@ -58,4 +59,4 @@ def _gain(rounds, name):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, flags_parser=commands.parse_flags)

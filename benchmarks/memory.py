@@ -22,6 +22,7 @@ from collections.abc import Mapping
 from absl import app, flags
 
 from benchmarks import outcome, turns
+from official_cvrl import commands
 
 _OUTPUT = flags.DEFINE_string("output", None, "Folder for memory.json and memory.md.")
 _CASE = flags.DEFINE_string("case", None, "JSON of one case, to measure in this process.")
@@ -191,4 +192,4 @@ def _table(results):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, flags_parser=commands.parse_flags)

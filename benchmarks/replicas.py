@@ -7,6 +7,7 @@ python -m benchmarks.replicas --output=DIR
 from absl import app, flags
 
 from benchmarks import outcome, turns
+from official_cvrl import commands
 
 _OUTPUT = flags.DEFINE_string("output", None, "Folder for replicas.json and replicas.md.")
 _ROUNDS = flags.DEFINE_integer("rounds", 5, "Alternations; medians are over them.")
@@ -36,4 +37,4 @@ def main(unused_argv):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, flags_parser=commands.parse_flags)

@@ -24,7 +24,7 @@ import tensorflow as tf
 from absl import app, flags, logging
 
 from benchmarks import outcome
-from official_cvrl import run_info
+from official_cvrl import commands, run_info
 from official_cvrl.data import clip_format
 from official_cvrl.modeling import resnet_3d
 from official_cvrl.serving import connect, export, questions
@@ -214,4 +214,4 @@ def _peak(pid):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, flags_parser=commands.parse_flags)

@@ -19,7 +19,7 @@ import tensorflow as tf
 from absl import app, flags, logging
 
 from benchmarks import outcome, studies
-from official_cvrl import manifest, records, run_info
+from official_cvrl import commands, manifest, records, run_info
 from official_cvrl.data import pipeline, sampling
 from official_cvrl.serving import export
 from official_cvrl.tasks import views
@@ -144,4 +144,4 @@ def _extracted(paths, *where):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, flags_parser=commands.parse_flags)

@@ -21,6 +21,7 @@ import tensorflow as tf
 from absl import app, flags, logging
 
 from benchmarks import outcome, turns
+from official_cvrl import commands
 from official_cvrl.serving import connect, export, patience
 from tests.report import conftest as runs
 from tests.serving.model_server import process
@@ -188,4 +189,4 @@ def _report(load, seconds):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, flags_parser=commands.parse_flags)

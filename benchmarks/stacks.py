@@ -10,6 +10,7 @@ default stack; the flag is the interpreter of the other.
 from absl import app, flags
 
 from benchmarks import outcome, turns
+from official_cvrl import commands
 
 _OUTPUT = flags.DEFINE_string("output", None, "Folder for stacks.json and stacks.md.")
 _PYTHON = flags.DEFINE_string("python", ".venv-tf215/bin/python", "An interpreter with 2.15.")
@@ -44,4 +45,4 @@ def _contenders(precision):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, flags_parser=commands.parse_flags)

@@ -15,6 +15,7 @@ import time
 from absl import app, flags
 
 from benchmarks import outcome, turns
+from official_cvrl import commands
 
 _OUTPUT = flags.DEFINE_string("output", None, "Folder for startup.json and startup.md.")
 _ROUNDS = flags.DEFINE_integer("rounds", 5, "Runs; the median is over them.")
@@ -57,4 +58,4 @@ def _seconds():
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, flags_parser=commands.parse_flags)

@@ -11,6 +11,7 @@ of its own); its interpreter is the flag.
 from absl import app, flags
 
 from benchmarks import outcome, turns
+from official_cvrl import commands
 
 _OUTPUT = flags.DEFINE_string("output", None, "Folder for train_step.json and train_step.md.")
 _TORCH = flags.DEFINE_string("torch_python", "", "An interpreter that has PyTorch.")
@@ -104,4 +105,4 @@ def _goals(precision, rounds):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, flags_parser=commands.parse_flags)

@@ -95,7 +95,7 @@ class Progress:
         """Rates, the time left and the values, in words."""
         pace = statistics.median(self._paces) if self._paces else 0.0
         for name, count in self._counted.items():
-            yield f"{count / max(pace, 1e-9):.3g} {name}/s"
+            yield f"{_three_digits(count / max(pace, 1e-9))} {name}/s"
         if self._total:
             yield f"{self._time_left(pace)} left"
         for name, value in values.items():
@@ -112,3 +112,7 @@ def clock(seconds: float) -> str:
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+def _three_digits(rate: float) -> str:
+    return f"{rate:,.0f}" if rate >= 1000 else f"{rate:.3g}"

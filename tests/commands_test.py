@@ -20,7 +20,10 @@ def _text(path):
 _STARTS = r"^    (?:app\.run\(|sys\.exit\(main\(\)\))"
 _COMMANDS = [
     path
-    for path in ("train.py", *imports.python_files("official_cvrl", "tfrecords_tools"))
+    for path in (
+        "train.py",
+        *imports.python_files("official_cvrl", "tfrecords_tools", "benchmarks"),
+    )
     if re.search(_STARTS, _text(path), re.MULTILINE)
 ]
 _TAKES_PATHS = {
@@ -107,9 +110,8 @@ def test_commands_of_both_kinds_are_found():
 def test_help_shows_an_example(path):
     """Of absl that is how the file begins, of argparse what it is given."""
     command = path if path == "train.py" else f"-m {imports.module_name(path)}"
-    assert f"python {command.removesuffix('.__main__')} " in _beginning_of_help(
-        ast.parse(_text(path))
-    )
+    example = f"python {command.removesuffix('.__main__')}"
+    assert re.search(rf"{re.escape(example)}\s", _beginning_of_help(ast.parse(_text(path))))
 
 
 def _beginning_of_help(tree):

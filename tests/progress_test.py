@@ -63,6 +63,11 @@ def test_compilation_and_an_evaluation_do_not_move_the_rate(clock):
     assert line == "train: 50/100 steps, 1 steps/s, 0:50 left"
 
 
+def test_thousands_a_second_are_digits(clock):
+    line = _shown_after(clock, total=10**6, updates=[(1, 90), (11_101, 10), (22_201, 10)])
+    assert ", 1,110 steps/s, " in line
+
+
 def test_hours_are_shown(clock):
     line = _shown_after(clock, total=7211, updates=[(10, 10), (20, 10)])
     assert line.endswith("1:59:51 left")

@@ -81,9 +81,11 @@ def header(members: Sequence[Member]) -> markup.Markup:
 
 def results(members: Sequence[Member], data: Mapping[str, facts.Data]) -> markup.Markup:
     """Returns the table of results; `data` is what `facts.read_data` returned."""
-    names = {member.run.model_dir: member.name for member in members}
+    shown = {
+        member.run.model_dir: results_lib.Shown(member.name, member.class_) for member in members
+    }
     compared = [member.run for member in members]
-    return results_lib.section(compared[0], compared, data, names=names)
+    return results_lib.section(compared[0], compared, data, shown=shown)
 
 
 def curves(members: Sequence[Member]) -> markup.Markup:

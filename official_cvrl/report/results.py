@@ -1,10 +1,19 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """The table of results: this run, the runs beside it that belong to it, and chance."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 from official_cvrl import checkpoints
 from official_cvrl.report import facts, markup, measures, runs
+
+
+@dataclasses.dataclass(frozen=True)
+class Shown:
+    """How a run is told from others: by its name, and by a colour, its class in page.css."""
+
+    name: str
+    class_: str | None = None
 
 
 def section(
@@ -12,7 +21,7 @@ def section(
     family: Sequence[runs.Run],
     data: Mapping[str, facts.Data],
     *,
-    names: Mapping[str, str] | None = None,
+    shown: Mapping[str, Shown] | None = None,
 ) -> markup.Markup:
     """Returns a table for each data set that the family was evaluated on.
 
@@ -20,7 +29,7 @@ def section(
         run: whose page it is; its data come first.
         family: see `runs.family`.
         data: see `facts.read_data`.
-        names: by folder, of runs that are not called by their folder's name alone.
+        shown: by folder; runs that are not in it are called by their folder's name alone.
     """
     evaluated = [member for member in family if member.results]
     folders = dict.fromkeys([run.info.data_dir, *(member.info.data_dir for member in evaluated)])
@@ -31,7 +40,7 @@ def section(
             where = f" of {facts.data_name(folder)}" if len(folders) > 1 else ""
             tables += [
                 _caption(where, data[folder], rows),
-                _table(rows, data[folder].num_classes, names or {}),
+                _table(rows, data[folder].num_classes, shown or {}),
             ]
     if not tables:
         tables = [markup.element("p", f"Nothing was evaluated yet: {_way_out(family)}.")]
@@ -51,16 +60,17 @@ def _caption(where, data, rows):
     return markup.element("p", f"How often each is right on the test videos{where}{chance}.")
 
 
-def _table(rows, num_classes, names):
+def _table(rows, num_classes, shown):
     tags = sorted({tag for row in rows for tag in row.results}, key=_place)
     heads = [markup.element("th", measures.describe(tag).title, scope="col") for tag in tags]
     lines = [
-        _line(names.get(row.model_dir, row.name), row.describe(), row.results, tags) for row in rows
+        _line(shown.get(row.model_dir, Shown(row.name)), row.describe(), row.results, tags)
+        for row in rows
     ]
     chance = {tag: measures.guess(tag, num_classes=num_classes) for tag in tags}
     known = {tag: value for tag, value in chance.items() if value is not None}
     if known:
-        lines.append(_line("Chance", "", known, tags, class_="chance"))
+        lines.append(_line(Shown("Chance", "chance"), "", known, tags))
     table = markup.element(
         "table",
         markup.element(
@@ -76,14 +86,14 @@ def _place(tag):
     return (known.index(tag) if tag in known else len(known), tag)
 
 
-def _line(name, description, results, tags, class_=None):
+def _line(shown, description, results, tags):
     small = [markup.element("small", description)] if description else []
     cells = [_cell(tag, results.get(tag)) for tag in tags]
     return markup.element(
         "tr",
-        markup.element("th", markup.breakable(name), *small, scope="row"),
+        markup.element("th", markup.breakable(shown.name), *small, scope="row"),
         *cells,
-        class_=class_,
+        class_=shown.class_,
     )
 
 

@@ -42,6 +42,8 @@ def test_one_drawing_of_what_two_wrote_and_each_in_its_colour(tmp_path):
     assert first > second  # 3 lies lower than 3.5.
     assert heights["c0"][1][0] == heights["c1"][1][0]
     assert re.findall(r'<li class="(c\d)">x/<wbr>run', comparison.header(members)) == ["c0"]
+    table = comparison.results(members, {"/data": facts.Data(4, num_videos={})})
+    assert re.findall(r'<tr class="(c\d)">', table) == ["c0", "c1"]
 
 
 def test_accuracy_among_views_and_among_classes_are_two_drawings(tmp_path):
