@@ -130,9 +130,9 @@ def _videos(data):
 def _clip(clip):
     if clip is None:
         return ""
-    every = {1: "each", 2: "every other one", 3: "every 3rd"}
-    stride = every.get(clip.temporal_stride, f"every {clip.temporal_stride}th")
-    return f"{clip.num_frames} frames, {stride}, {clip.crop_size} × {clip.crop_size} pixels"
+    every = {1: " in a row", 2: ", every other one", 3: ", every 3rd"}
+    stride = every.get(clip.temporal_stride, f", every {clip.temporal_stride}th")
+    return f"{clip.num_frames} frames{stride}, {clip.crop_size} × {clip.crop_size} pixels"
 
 
 def _settings(run):

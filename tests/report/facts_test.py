@@ -44,7 +44,7 @@ def test_a_trained_run(demo):
         "Data": str(demo / "records"),
         "Videos": "6 train, 2 test, 2 classes",
         "Model": "R3D-18 ×0.0625",
-        "Clip": "4 frames, each, 16 × 16 pixels",
+        "Clip": "4 frames in a row, 16 × 16 pixels",
         "Folder": str(demo / "pretrain"),
         "Version": f"official_cvrl {run_info.read(str(demo / 'pretrain')).version}",
     }
