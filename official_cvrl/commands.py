@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from absl import flags
 
-from official_cvrl import errors
+from official_cvrl import errors, spelling
 
 INTERRUPTED = 130
 
@@ -69,7 +69,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def _unknown(name: str, known: Collection[str]) -> str:
-    return f"there is no flag {name}.{errors.nearest(name, known)}"
+    return f"there is no flag {name}.{spelling.nearest(name, known)}"
 
 
 def _refuse(message: str) -> NoReturn:

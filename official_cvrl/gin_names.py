@@ -15,7 +15,7 @@ from typing import Any
 from gin import config as gin_config
 from gin import config_parser
 
-from official_cvrl import errors, stack
+from official_cvrl import errors, spelling, stack
 
 _DYNAMIC = "__gin__.dynamic_registration"
 
@@ -64,7 +64,7 @@ def check_parameter(configurable: gin_config.Configurable, name: str) -> None:
     known = parameters(configurable.wrapped)
     if known is not None and name not in known:
         owner = short_name(configurable.selector)
-        raise errors.UserError(f"{owner} has no parameter '{name}'.{errors.nearest(name, known)}")
+        raise errors.UserError(f"{owner} has no parameter '{name}'.{spelling.nearest(name, known)}")
 
 
 def check_import(statement: config_parser.ImportStatement) -> None:
@@ -78,7 +78,7 @@ def check_import(statement: config_parser.ImportStatement) -> None:
     if module.startswith("__gin__."):
         if module != _DYNAMIC:
             feature = module.removeprefix("__gin__.")
-            near = errors.nearest(feature, ["dynamic_registration"])
+            near = spelling.nearest(feature, ["dynamic_registration"])
             raise errors.UserError(f"gin has no feature '{feature}'.{near}")
         if statement.alias or gin_config._parse_context().imports:
             raise errors.UserError("'from __gin__ import …' stands before other imports, as it is")
@@ -89,7 +89,7 @@ def check_import(statement: config_parser.ImportStatement) -> None:
         if not error.name or not f"{module}.".startswith(f"{error.name}."):
             found = stack.where_to_find(module)
             raise errors.UserError(f"{module} cannot be imported: {error}.{found}") from error
-        near = stack.where_to_find(module) or errors.nearest(error.name, _siblings(error.name))
+        near = stack.where_to_find(module) or spelling.nearest(error.name, _siblings(error.name))
         raise errors.UserError(f"there is no module '{error.name}'.{near}") from None
 
 
@@ -119,13 +119,13 @@ def resolve(selector: str, *, short_names: bool = False) -> gin_config.Configura
         found = _imported(context, selector) if short_names else []
         if len(found) == 1:
             return found[0]
-        near = errors.nearest(symbol, [name for name in context._symbol_table if name != "gin"])
+        near = spelling.nearest(symbol, [name for name in context._symbol_table if name != "gin"])
         raise errors.UserError(f"'{selector}': no import of this file provides '{symbol}'.{near}")
     value, so_far = context._symbol_table[symbol], symbol
     for name in rest:
         if not hasattr(value, name):
             raise errors.UserError(
-                f"{so_far} has no '{name}'.{errors.nearest(name, _callables(value))}"
+                f"{so_far} has no '{name}'.{spelling.nearest(name, _callables(value))}"
             )
         value, so_far = getattr(value, name), f"{so_far}.{name}"
     if not callable(value):
@@ -152,7 +152,7 @@ def _resolve_registered(selector: str) -> gin_config.Configurable:
     if len(configurables) == 1:
         return configurables[0]
     names = [name for name, _ in gin_config._REGISTRY.items()]
-    near = errors.nearest(selector, [*names, *(short_name(name) for name in names)])
+    near = spelling.nearest(selector, [*names, *(short_name(name) for name in names)])
     raise errors.UserError(
         f"gin knows no '{selector}' here; does the file begin with "
         f"'from __gin__ import dynamic_registration' and import its module?{near}"

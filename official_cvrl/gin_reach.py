@@ -13,7 +13,7 @@ from typing import Any
 
 from gin import config as gin_config
 
-from official_cvrl import errors, gin_names
+from official_cvrl import gin_names, spelling
 
 Key = tuple[str, str]  # (scope as "a/b", complete selector), as in gin's own tables.
 Binding = tuple[str, str, str]  # (scope, complete selector, parameter).
@@ -203,7 +203,7 @@ def faults(reach: Reach, ledger: Ledger) -> list[str]:
     macros = [scope for scope, selector, _ in bindings() if gin_names.is_macro(selector)]
     found = [
         f"{ledger.place(binding)}: macro %{name} is not defined."
-        f"{errors.nearest(name, [*macros, 'gin.REQUIRED'])}"
+        f"{spelling.nearest(name, [*macros, 'gin.REQUIRED'])}"
         for name, binding in reach.undefined
     ]
     found += [
@@ -230,13 +230,13 @@ def _why_unused(binding: Binding, reach: Reach) -> str:
     if gin_names.is_macro(selector):
         used = [name for name, reached in reach.keys if gin_names.is_macro(reached)]
         used += [name for name, _ in reach.undefined]
-        return f"no value refers to %{scope}.{errors.nearest(scope, used)}"
+        return f"no value refers to %{scope}.{spelling.nearest(scope, used)}"
     scopes = {reached_scope for reached_scope, reached in reach.keys if reached == selector}
     if scopes:
-        return f"it is not called in a scope '{scope}'.{errors.nearest(scope, scopes)}"
+        return f"it is not called in a scope '{scope}'.{spelling.nearest(scope, scopes)}"
     used = [gin_names.short_name(reached) for _, reached in reach.keys if "gin." not in reached]
     name = gin_names.short_name(selector)
-    return f"nothing in use refers to @{name}.{errors.nearest(name, used)}"
+    return f"nothing in use refers to @{name}.{spelling.nearest(name, used)}"
 
 
 def faults_after_building(reach: Reach, ledger: Ledger) -> list[str]:

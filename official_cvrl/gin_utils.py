@@ -23,7 +23,7 @@ import tensorflow as tf
 from gin import config as gin_config
 from gin import config_parser
 
-from official_cvrl import errors, filesystems, gin_errors, gin_names, gin_reach, gin_types
+from official_cvrl import errors, filesystems, gin_errors, gin_names, gin_reach, gin_types, spelling
 
 CONFIGS_DIR = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "configs")
 CONFIG_FILE = "config.gin"
@@ -64,7 +64,7 @@ def _find(name: str, *, folders: Sequence[str]) -> str:
         path = os.path.join(folder, name)
         if tf.io.gfile.exists(path) and not tf.io.gfile.isdir(path):
             return path
-    near = errors.nearest(name, _known_gin_files(os.path.dirname(name), folders))
+    near = spelling.nearest(name, _known_gin_files(os.path.dirname(name), folders))
     raise errors.UserError(f"there is no gin file '{name}', here or in configs/.{near}")
 
 

@@ -13,19 +13,15 @@ A folder looks like this; everything but the shards themselves is optional when 
 from __future__ import annotations
 
 import dataclasses
-import gzip
-import itertools
 import json
 import os
 import re
-import struct
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, BinaryIO
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from etils import epath
 
-from official_cvrl import errors, filesystems
+from official_cvrl import errors, filesystems, shard_files
 
 MANIFEST_NAME = "manifest.json"
 LABELS_NAME = "labels.txt"
@@ -33,12 +29,6 @@ FORMAT = 1
 
 _SHARD = re.compile(r"^(?P<split>.+)-(?P<index>\d{5,})-of-(?P<count>\d{5,})(\.tfrecord)?$")
 _PARTIAL = re.compile(r"^\.([^~]+)(?:~\w+)?\.partial$")
-_GZIP_MAGIC = b"\x1f\x8b\x08"
-_RECORD_HEADER = 12  # uint64 length and its uint32 checksum
-_RECORD_FOOTER = 4  # uint32 checksum of the data
-_SAME_COMMAND = (
-    "run the same convert command again (it redoes only what is missing) or copy it anew"
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,7 +168,7 @@ def _complete_set(directory: epath.Path, split: str) -> list[epath.Path]:
     if missing:
         raise errors.UserError(
             f"{directory}: {len(missing)} of {len(paths) + len(missing)} shards of split {split!r} "
-            f"are missing, the first is {missing[0]}; {_SAME_COMMAND}."
+            f"are missing, the first is {missing[0]}; {shard_files.SAME_COMMAND}."
         )
     return paths
 
@@ -197,85 +187,12 @@ def _count_examples(path: epath.Path, known: Mapping[str, Mapping[str, Any]]) ->
     if _is_as_known(path, known):
         return known[path.name]["num_examples"]
     if not path.stat().length:
-        raise errors.UserError(f"{path}: the shard is empty (0 bytes); {_SAME_COMMAND}.")
-    return sum(1 for _ in record_lengths(path))
-
-
-def record_lengths(path: str | os.PathLike[str]) -> Iterator[int]:
-    """Yields the number of bytes of each record of a shard without reading the records.
-
-    Raises:
-      UserError: the shard is truncated, or is not a TFRecord file.
-    """
-    path = filesystems.openable_path(path)
-    with path.open("rb") as file:
-        if compression_of(path):
-            yield from _walk(gzip.GzipFile(fileobj=file), path=path, size=None)
-        else:
-            yield from _walk(file, path=path, size=path.stat().length)
-
-
-def record_places(path: str | os.PathLike[str]) -> Iterator[tuple[int, int, int]]:
-    """Yields of each record of an uncompressed shard where it begins, where its data do, how many.
-
-    Errors as of `record_lengths`.
-    """
-    offset = 0
-    for length in record_lengths(path):
-        yield offset, offset + _RECORD_HEADER, length
-        offset += _RECORD_HEADER + length + _RECORD_FOOTER
-
-
-def _walk(file: BinaryIO, *, path: epath.Path, size: int | None) -> Iterator[int]:
-    for index in itertools.count():
-        try:
-            header = file.read(_RECORD_HEADER)
-            if not header:
-                return
-            whole = len(header) == _RECORD_HEADER
-            length = struct.unpack_from("<Q", header)[0] if whole else 0
-            whole = whole and _skip(file, length + _RECORD_FOOTER, size=size)
-        except EOFError:  # A GZIP stream that stops before its end.
-            whole = False
-        except (OSError, zlib.error) as error:
-            raise errors.UserError(f"{path}: cannot be read: {error}.") from error
-        if not whole:
-            raise errors.UserError(_truncated_message(path, index=index))
-        yield length
-
-
-def _skip(file: BinaryIO, count: int, *, size: int | None) -> bool:
-    """Moves `count` bytes ahead; returns whether the file has them."""
-    if size is not None:
-        if file.tell() + count > size:
-            return False
-        file.seek(count, os.SEEK_CUR)
-        return True
-    while count:
-        chunk = file.read(min(count, 1 << 20))
-        if not chunk:
-            return False
-        count -= len(chunk)
-    return True
-
-
-def _truncated_message(path: epath.Path, *, index: int) -> str:
-    if index == 0:
-        return (
-            f"{path}: the shard is truncated within its first record, or is not a TFRecord file; "
-            f"{_SAME_COMMAND}."
-        )
-    return f"{path}: the shard is truncated: it ends within record {index}; {_SAME_COMMAND}."
-
-
-def compression_of(path: str | os.PathLike[str]) -> str:
-    """Returns `"GZIP"` or `""`, by the first bytes of a shard."""
-    with filesystems.openable_path(path).open("rb") as file:
-        return "GZIP" if file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC else ""
+        raise errors.UserError(f"{path}: the shard is empty (0 bytes); {shard_files.SAME_COMMAND}.")
+    return sum(1 for _ in shard_files.record_lengths(path))
 
 
 def _common_compression(paths: Sequence[epath.Path]) -> str:
-    found = {path: compression_of(path) for path in paths}
+    found = {path: shard_files.compression_of(path) for path in paths}
     if len(set(found.values())) > 1:
         packed = next(path.name for path, compression in found.items() if compression)
         plain = next(path.name for path, compression in found.items() if not compression)
@@ -291,7 +208,9 @@ def _check_layout(path: epath.Path) -> None:
 
     from official_cvrl import records
 
-    dataset = tf.data.TFRecordDataset(os.fspath(path), compression_type=compression_of(path))
+    dataset = tf.data.TFRecordDataset(
+        os.fspath(path), compression_type=shard_files.compression_of(path)
+    )
     try:
         serialized = next(dataset.take(1).as_numpy_iterator())
     except tf.errors.DataLossError as error:

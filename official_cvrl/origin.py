@@ -7,7 +7,7 @@ import os
 
 import tensorflow as tf
 
-from official_cvrl import checkpoints, errors, filesystems
+from official_cvrl import checkpoints, errors, filesystems, spelling
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +85,7 @@ def _runs_there(pretrained, model_dir):
         for depth in ("*", os.path.join("*", "*"))
         for path in tf.io.gfile.glob(os.path.join(folder, depth, "checkpoint"))
     ]
-    near = errors.meant(os.path.basename(pretrained), found, compared=os.path.basename)
+    near = spelling.meant(os.path.basename(pretrained), found, compared=os.path.basename)
     return f" Runs in {folder}: {', '.join(sorted(found)) or 'none'}.{near}"
 
 

@@ -36,6 +36,7 @@ _ROOMS = [
     "official_cvrl.data",
     "tfrecords_tools",
     "official_cvrl.manifest",
+    "official_cvrl.shard_files",
     "official_cvrl.balance",
     "official_cvrl.records",
     "official_cvrl.regions",
@@ -56,6 +57,7 @@ _ROOMS = [
     "official_cvrl.outputs",
     "official_cvrl.commands",
     "official_cvrl.stack",
+    "official_cvrl.spelling",
     "official_cvrl.errors",
     "official_cvrl",
 ]

@@ -12,7 +12,7 @@ import tensorflow as tf
 import tqdm
 from etils import epath
 
-from official_cvrl import manifest, records
+from official_cvrl import manifest, records, shard_files
 from tfrecords_tools import checksums, engines
 
 
@@ -86,7 +86,7 @@ def _check_shard(
 
 def _records(path: epath.Path, faults: list[str]) -> Iterator[tuple[str, bytes]]:
     """Yields each record with its place; what ends the reading too early goes to `faults`."""
-    compression = manifest.compression_of(path)
+    compression = shard_files.compression_of(path)
     dataset = tf.data.TFRecordDataset(os.fspath(path), compression_type=compression)
     count = 0
     try:

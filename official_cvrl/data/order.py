@@ -1,62 +1,19 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
-"""Which examples a host reads, and in which order: a function of the seed and the epoch."""
+"""In which order a host reads its examples: a function of the seed and the epoch."""
 
-import dataclasses
-import itertools
 from collections.abc import Sequence
 
 import tensorflow as tf
 
-from official_cvrl import manifest
-from official_cvrl.data import seeds
+from official_cvrl.data import seeds, shares
 
 # Fixed, because the order of the examples depends on it.
 _SHARDS_READ_AT_ONCE = 16
 _BYTES_READ_AT_ONCE = 256 << 10
 
 
-@dataclasses.dataclass(frozen=True)
-class HostShard:
-    """The records of one shard that one host reads.
-
-    Attributes:
-        path: of the shard.
-        first: index of the first record it reads.
-        step: from there it reads every so manyth.
-        count: how many records that makes.
-        offset: byte of the file at which the records begin that are counted here.
-    """
-
-    path: str
-    first: int
-    step: int
-    count: int
-    offset: int = 0
-
-
-def host_shards(shards: manifest.ShardSet, *, host: int, num_hosts: int) -> tuple[HostShard, ...]:
-    """Returns what a host reads; every example belongs to exactly one host.
-
-    Whole shards where there are enough of them, every so manyth record of all shards otherwise.
-    """
-    offsets = shards.offsets or (0,) * len(shards.paths)
-    whole = [
-        HostShard(path, first=0, step=1, count=count, offset=offset)
-        for path, count, offset in zip(
-            shards.paths, shards.examples_per_shard, offsets, strict=True
-        )
-    ]
-    if len(whole) >= num_hosts:
-        return tuple(whole[host::num_hosts])
-    before = itertools.accumulate(shards.examples_per_shard, initial=0)
-    return tuple(
-        _every_nth(shard, first=(host - start) % num_hosts, step=num_hosts)
-        for shard, start in zip(whole, before, strict=False)
-    )
-
-
 def shuffled_epochs(
-    own: Sequence[HostShard],
+    own: Sequence[shares.HostShard],
     *,
     compression: str,
     seed: int,
@@ -73,7 +30,7 @@ def shuffled_epochs(
     not parsed.
 
     Args:
-        own: see `host_shards`.
+        own: see `shares.host_shards`.
         compression: of the shards.
         seed: of the order.
         shuffle_buffer: records that wait, undecoded, to be drawn from.
@@ -103,7 +60,7 @@ def shuffled_epochs(
 
 
 def dealt_epochs(
-    own: Sequence[HostShard],
+    own: Sequence[shares.HostShard],
     *,
     compression: str,
     seed: int,
@@ -144,15 +101,10 @@ def dealt_epochs(
     return _shuffled(records, min(shuffle_buffer, in_an_epoch), buffer_seed)
 
 
-def one_pass(own: Sequence[HostShard], *, compression: str) -> tf.data.Dataset:
+def one_pass(own: Sequence[shares.HostShard], *, compression: str) -> tf.data.Dataset:
     """Returns the records once, in the order of the shards: Dataset of string []."""
     table = _table(own, tf.range(len(own)))
     return table.flat_map(lambda *shard: _records(*shard, compression))
-
-
-def _every_nth(shard, *, first, step):
-    count = len(range(first, shard.count, step))
-    return dataclasses.replace(shard, first=first, step=step, count=count)
 
 
 def _table(own, order):

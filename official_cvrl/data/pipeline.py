@@ -9,8 +9,18 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from official_cvrl import errors, manifest, records
-from official_cvrl.data import augment, decode, example_ids, faults, order, sampling, seeds, spatial
+from official_cvrl import manifest, records
+from official_cvrl.data import (
+    augment,
+    decode,
+    example_ids,
+    faults,
+    order,
+    sampling,
+    seeds,
+    shares,
+    spatial,
+)
 
 # Everything here is graph code as it stands; rewriting it took four seconds of every start.
 _without_autograph = tf.autograph.experimental.do_not_convert
@@ -228,7 +238,7 @@ def batches_once(
         input_context: which host reads which part.
     """
     per_replica = input_context.get_per_replica_batch_size(global_batch_size)
-    own, rows = _test_share(shards, per_replica, input_context)
+    own, rows = shares.for_test(shards, global_batch_size, input_context)
     dataset = order.one_pass(own, compression=shards.compression)
     dataset = dataset.map(example, tf.data.AUTOTUNE)
     padding = tf.data.Dataset.range(rows).map(lambda _: _zeros(dataset.element_spec))
@@ -319,11 +329,9 @@ def shuffled_batches(
         input_context: which host reads which part.
     """
     per_replica = input_context.get_per_replica_batch_size(global_batch_size)
-    rows_per_step = per_replica * _replicas_per_host(input_context)
-    shares = _shares(shards, input_context)
-    _check_batch_fits(shards, shares, global_batch_size, input_context)
+    own, rows_per_step = shares.for_training(shards, global_batch_size, input_context)
     serialized = read_epochs(
-        shares[input_context.input_pipeline_id],
+        own,
         compression=shards.compression,
         seed=seed,
         shuffle_buffer=shuffle_buffer,
@@ -335,54 +343,6 @@ def shuffled_batches(
     examples = serialized.map(lambda epoch, one: example(one, epoch), tf.data.AUTOTUNE)
     dataset = examples.batch(per_replica, drop_remainder=True)
     return dataset.prefetch(tf.data.AUTOTUNE).with_options(options)
-
-
-def _test_share(shards, per_replica, input_context):
-    """Returns what this host reads, and how many rows it gives with padding.
-
-    All hosts give as many rows as the one with the most videos needs: were one to stop earlier,
-    the others would wait for it for ever.
-    """
-    shares = _shares(shards, input_context)
-    most = max(sum(shard.count for shard in share) for share in shares)
-    rows_per_step = per_replica * _replicas_per_host(input_context)
-    return shares[input_context.input_pipeline_id], -(-most // rows_per_step) * rows_per_step
-
-
-def _check_batch_fits(shards, shares, global_batch_size, input_context):
-    """Judges all hosts on each of them: were one to stop alone, the others would wait for it."""
-    replicas = input_context.num_replicas_in_sync
-    rows_per_step = global_batch_size // len(shares)
-    videos = [sum(shard.count for shard in share) for share in shares]
-    fewest = min(videos)
-    if rows_per_step <= fewest:
-        return
-    there = f"the {shards.num_examples} videos of split {shards.split!r}"
-    fault = f"global_batch_size={global_batch_size} is more than {there}"
-    if len(shares) > 1:
-        fault = (
-            f"host {videos.index(fewest)} reads {fewest} of {there}, fewer than its "
-            f"{rows_per_step} of a batch (global_batch_size={global_batch_size}, hosts: "
-            f"{len(shares)})"
-        )
-    largest = fewest // _replicas_per_host(input_context) * replicas
-    way_out = (
-        f"take {largest} or fewer, with gin files of this project by "
-        f'--gin_param="GLOBAL_BATCH_SIZE = {largest}"'
-        if largest
-        else f"a batch has a video for each of {replicas} replicas at least; give more videos"
-    )
-    raise errors.UserError(f"{fault}; {way_out}.")
-
-
-def _shares(shards, input_context):
-    """Returns what each host reads."""
-    count = input_context.num_input_pipelines
-    return [order.host_shards(shards, host=host, num_hosts=count) for host in range(count)]
-
-
-def _replicas_per_host(input_context):
-    return input_context.num_replicas_in_sync // input_context.num_input_pipelines
 
 
 def _check_positive(**numbers):

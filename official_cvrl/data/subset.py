@@ -8,7 +8,15 @@ import os
 import time
 from collections.abc import Iterator
 
-from official_cvrl import balance, errors, filesystems, manifest, progress, records
+from official_cvrl import (
+    balance,
+    errors,
+    filesystems,
+    manifest,
+    progress,
+    records,
+    shard_files,
+)
 
 # What comes before the frames of our records, mostly; of others more is read.
 _HEAD_BYTES = 4096
@@ -80,7 +88,7 @@ def _all_records(paths):
 
 def _records(path) -> Iterator[_Record]:
     with filesystems.openable_path(path).open("rb") as file:
-        for number, (offset, start, length) in enumerate(manifest.record_places(path)):
+        for number, (offset, start, length) in enumerate(shard_files.record_places(path)):
             file.seek(start)
             head = file.read(min(length, _HEAD_BYTES))
             needed = min(_context_end(head) or length, length)

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from official_cvrl import errors
-from official_cvrl.data import augment, order, photometric, pipeline, seeds, spatial
+from official_cvrl.data import augment, photometric, pipeline, seeds, shares, spatial
 from tests.data import distributions, published
 from tests.data import shards as tiny
 
@@ -174,7 +174,7 @@ def test_hosts_share_the_videos_and_see_the_same_views(shards, epochs, hosts):
     """Three shards: two hosts take whole ones, four take every fourth record."""
     seen = {"views": {}, "seeds": {}}
     for host in range(hosts):
-        own = order.host_shards(shards, host=host, num_hosts=hosts)
+        own = shares.host_shards(shards, host=host, num_hosts=hosts)
         count = sum(shard.count for shard in own)
         context = _host(host, hosts)
         batches = _TWO_VIEWS(shards, global_batch_size=hosts, input_context=context)
@@ -192,8 +192,8 @@ def test_hosts_share_the_videos_and_see_the_same_views(shards, epochs, hosts):
 
 
 def test_records_are_shared_evenly_among_more_hosts_than_shards(shards):
-    shares = [order.host_shards(shards, host=host, num_hosts=4) for host in range(4)]
-    assert sorted(sum(shard.count for shard in share) for share in shares) == [2, 2, 3, 3]
+    by_host = [shares.host_shards(shards, host=host, num_hosts=4) for host in range(4)]
+    assert sorted(sum(shard.count for shard in own) for own in by_host) == [2, 2, 3, 3]
 
 
 def _views(batch, augmentation):

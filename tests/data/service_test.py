@@ -15,7 +15,7 @@ import pytest
 import tensorflow as tf
 
 from official_cvrl import errors
-from official_cvrl.data import augment, feed, order, pipeline, service
+from official_cvrl.data import augment, feed, order, pipeline, service, shares
 from tests import imports
 from tests.data import shards as tiny
 
@@ -88,7 +88,7 @@ def test_every_example_comes_once_an_epoch_and_looks_as_without_a_service(runnin
 
 
 def test_dealt_epochs_are_whole_and_begin_where_the_step_is(shards):
-    own = order.host_shards(shards, host=0, num_hosts=1)
+    own = shares.host_shards(shards, host=0, num_hosts=1)
     deal = functools.partial(
         order.dealt_epochs, own, compression="", seed=1, shuffle_buffer=3, rows_per_step=5
     )

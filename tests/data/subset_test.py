@@ -4,8 +4,8 @@
 import pytest
 import tensorflow as tf
 
-from official_cvrl import errors, manifest, records
-from official_cvrl.data import order, subset
+from official_cvrl import errors, manifest, records, shard_files
+from official_cvrl.data import order, shares, subset
 from tests.data import shards as tiny
 from tfrecords_tools import annotations, subsets
 
@@ -39,7 +39,7 @@ def _classes(*counts):
 
 def _read(shards, *, host=0, num_hosts=1):
     """The names of the records that a host reads."""
-    own = order.host_shards(shards, host=host, num_hosts=num_hosts)
+    own = shares.host_shards(shards, host=host, num_hosts=num_hosts)
     found = order.one_pass(own, compression=shards.compression).as_numpy_iterator()
     names = [records.name_and_labels(serialized)[0] for serialized in found]
     assert len(names) == sum(shard.count for shard in own)
@@ -73,7 +73,7 @@ def test_frames_of_the_others_are_not_read(tmp_path):
     kept = subset.keep(shards, fraction=0.1, seed=0)
     (path,) = shards.paths
     with open(path, "r+b") as file:
-        for offset, start, length in manifest.record_places(path):
+        for offset, start, length in shard_files.record_places(path):
             if offset not in kept.offsets:
                 file.seek(start + length - 100)
                 file.write(b"\0" * 100)
