@@ -63,7 +63,6 @@ _ROOMS = [
 ]
 # The package meets the offline tools in the records, except where videos are its own input.
 _MAY_USE_TOOLS = {
-    "official_cvrl.demo",
     "official_cvrl.embedded",
     "official_cvrl.serving.annotated",
     "official_cvrl.serving.detect",
@@ -134,3 +133,12 @@ def test_gin_ends_at_its_files_and_flags_at_the_commands(path):
     flags = "argparse" in used or re.search(r"^from absl import .*\b(app|flags)\b", text, re.M)
     is_command = '__name__ == "__main__"' in text or path == "official_cvrl/commands.py"
     assert not flags or is_command, f"{path} is no command, yet reads flags"
+
+
+def test_every_permission_to_use_the_tools_is_used():
+    using = {
+        imports.module_name(path)
+        for path in _FILES
+        if any(module.startswith("tfrecords_tools") for module in _ours(path))
+    }
+    assert using >= _MAY_USE_TOOLS
