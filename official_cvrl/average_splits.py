@@ -24,8 +24,8 @@ def table(model_dirs: Sequence[str]) -> Mapping[str, Mapping[str, float]]:
         model_dirs: folders of runs that were evaluated, each on another split of one data set.
 
     Raises:
-        UserError: there are fewer than two, one is no such run, or
-            they were not trained alike.
+        UserError: there are fewer than two, one is no such run or was
+            trained further since its evaluation, or they were not trained alike.
     """
     if len(model_dirs) < 2:
         raise errors.UserError(
@@ -102,6 +102,11 @@ def _evaluated(model_dir):
         raise errors.UserError(
             f"{model_dir} holds no evaluated run; give the --model_dir of one that is finished, or "
             "evaluate it with train.py --mode=eval."
+        )
+    if (step := run_info.outdated_step(model_dir)) is not None:
+        raise errors.UserError(
+            f"{model_dir} was evaluated at step {step}, and its newest checkpoint is another; "
+            "let it finish, or evaluate it with train.py --mode=eval."
         )
     return info, results
 

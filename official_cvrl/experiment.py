@@ -156,7 +156,8 @@ def _begun_from(backbone, pretrained, model_dir, *, mode, step):
 def _evaluated(outer, model_dir, task):
     results, num_tested = dict(outer.evaluate()), task.num_tested
     if results:
-        run_info.write_results(model_dir, results)
+        step = int(task.optimizer.iterations.numpy())
+        run_info.write_results(model_dir, results, step=step)
     if num_tested and (said := result_names.told_of_few(num_tested)):
         print(said, flush=True)
     return results

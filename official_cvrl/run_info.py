@@ -4,6 +4,7 @@
 import dataclasses
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from official_cvrl.modeling import action_head as action_head_lib
 from official_cvrl.modeling import heads, resnet_3d
 
 _NAME, _RESULTS = "run.json", "results.json"
+_STEP = "step"  # In results.json, beside the measures.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,6 +117,40 @@ def read_results(model_dir: str) -> Mapping[str, float]:
     Raises:
         UserError: the file is there but broken.
     """
+    return {name: value for name, value in _results(model_dir).items() if name != _STEP}
+
+
+def evaluated_step(model_dir: str) -> int | None:
+    """Returns the step of the weights that a run's last evaluation is of.
+
+    None if there was no evaluation, or it is of an earlier version, which did not say.
+
+    Raises:
+        UserError: as `read_results`.
+    """
+    step = _results(model_dir).get(_STEP)
+    return None if step is None else int(step)
+
+
+def outdated_step(model_dir: str) -> int | None:
+    """Returns the step of a run's last evaluation if its newest checkpoint is of another step.
+
+    None, too, where there is no checkpoint, or nothing says which step was evaluated.
+
+    Raises:
+        UserError: as `read_results`.
+    """
+    evaluated, newest = evaluated_step(model_dir), tf.train.latest_checkpoint(model_dir)
+    return evaluated if newest and evaluated != step_of(newest) else None
+
+
+def step_of(checkpoint: str) -> int | None:
+    """Returns the step in a checkpoint's name, such as ckpt-500; None if there is none."""
+    match = re.search(r"-(\d+)$", checkpoint)
+    return int(match[1]) if match else None
+
+
+def _results(model_dir):
     path = filesystems.openable_path(model_dir) / _RESULTS
     if not path.exists():
         return {}
@@ -124,9 +160,9 @@ def read_results(model_dir: str) -> Mapping[str, float]:
         raise errors.UserError(f"{path} holds no table of results: {error}") from error
 
 
-def write_results(model_dir: str, results: Mapping[str, float]) -> None:
-    """Writes what `read_results` reads, whole or not at all."""
-    write_json(os.path.join(model_dir, _RESULTS), dict(results))
+def write_results(model_dir: str, results: Mapping[str, float], *, step: int) -> None:
+    """Writes what `read_results` and `evaluated_step` read, whole or not at all."""
+    write_json(os.path.join(model_dir, _RESULTS), {_STEP: step, **results})
 
 
 def load_backbone(

@@ -4,6 +4,7 @@
 import dataclasses
 
 import pytest
+import tensorflow as tf
 
 from official_cvrl import average_splits, errors, run_info
 from official_cvrl.data import clip_format
@@ -17,7 +18,7 @@ def _run(folder, split, *, classes=("a", "b"), kind=None, **results):
     info = run_info.RunInfo(data_dir=data_dir, **told)
     run_info.write(str(run), info)
     if results:
-        run_info.write_results(str(run), results)
+        run_info.write_results(str(run), results, step=20)
     return str(run)
 
 
@@ -72,6 +73,16 @@ def test_what_makes_no_kind_or_is_not_told_may_differ(tmp_path):
     ]
     runs = [_run(tmp_path, n, kind=kind, top1=0.5) for n, kind in enumerate(kinds)]
     assert average_splits.table(runs)["mean"] == {"top1": 0.5}
+
+
+def test_a_run_trained_further_since_its_evaluation_is_not_finished(tmp_path):
+    runs = [_run(tmp_path, n, top1=0.5) for n in (1, 2)]
+    manager = tf.train.CheckpointManager(tf.train.Checkpoint(), runs[1], 1)
+    manager.save(checkpoint_number=20)
+    assert average_splits.table(runs)["mean"] == {"top1": 0.5}
+    manager.save(checkpoint_number=30)
+    with pytest.raises(errors.UserError, match=f"{runs[1]} was evaluated at step 20, and"):
+        average_splits.table(runs)
 
 
 def test_what_is_no_row_is_refused_by_name(tmp_path):

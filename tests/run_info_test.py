@@ -50,11 +50,27 @@ def test_a_classifier_comes_back_as_it_was_saved(tmp_path):
 
 def test_results(tmp_path):
     assert run_info.read_results(str(tmp_path)) == {}
-    run_info.write_results(str(tmp_path), {"top1": 0.5})
+    assert run_info.evaluated_step(str(tmp_path)) is None
+    run_info.write_results(str(tmp_path), {"top1": 0.5}, step=20)
     assert run_info.read_results(str(tmp_path)) == {"top1": 0.5}
+    assert run_info.evaluated_step(str(tmp_path)) == 20
     (tmp_path / "results.json").write_text("[0.5]")
     with pytest.raises(errors.UserError, match=r"results\.json holds no table of results"):
         run_info.read_results(str(tmp_path))
+
+
+def test_results_are_outdated_once_there_is_a_checkpoint_of_another_step(tmp_path):
+    run, checkpoint = str(tmp_path), tf.train.Checkpoint(weight=tf.Variable(1.0))
+    assert run_info.outdated_step(run) is None
+    run_info.write_results(run, {"top1": 0.5}, step=20)
+    assert run_info.outdated_step(run) is None  # Checkpoints may have been removed.
+    manager = tf.train.CheckpointManager(checkpoint, run, 1)
+    for step, outdated in ((20, None), (30, 20)):
+        manager.save(checkpoint_number=step)
+        assert run_info.outdated_step(run) == outdated
+    (tmp_path / "results.json").write_text('{"top1": 0.5}')  # As earlier versions wrote it.
+    assert run_info.read_results(run) == {"top1": 0.5}
+    assert run_info.outdated_step(run) is None
 
 
 def test_no_run_there(tmp_path):

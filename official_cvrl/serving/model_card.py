@@ -49,7 +49,7 @@ def text(
         "## Data",
         _data(info),
         "## Results",
-        _results(model_dir),
+        _results(model_dir, checkpoint),
         "## Signatures",
         _signatures(signatures, info),
         "## Size and latency",
@@ -109,12 +109,29 @@ def _data(info):
     return f"Records in {folder}:\n\n{markdown.table(('split', 'videos', 'classes'), rows)}"
 
 
-def _results(model_dir):
-    results = run_info.read_results(model_dir)
+def _results(model_dir, checkpoint):
+    results, step = run_info.read_results(model_dir), run_info.evaluated_step(model_dir)
     if not results:
         return "The run was not evaluated."
+    if step is None:
+        of = "the run's last evaluation, which does not say of which step it is"
+    elif _is_step(checkpoint, step, model_dir):
+        of = f"the run's last evaluation, of these weights (step {step})"
+    else:
+        return (
+            "Of these weights there are none: the run's last evaluation is of its step "
+            f"{step}. `train.py --mode=eval` evaluates the newest checkpoint."
+        )
     rows = [(markdown.text(name), f"{value:.4g}") for name, value in results.items()]
-    return f"Of the run's last evaluation, on its test split:\n\n{markdown.table(('', ''), rows)}"
+    return f"Of {of}, on its test split:\n\n{markdown.table(('', ''), rows)}"
+
+
+def _is_step(checkpoint, step, model_dir):
+    """Whether a checkpoint is the run's own, and of that step."""
+    checkpoint, folder = (
+        pathlib.PurePosixPath(filesystems.absolute(path)) for path in (checkpoint, model_dir)
+    )
+    return checkpoint.parent == folder and run_info.step_of(checkpoint.name) == step
 
 
 def _signatures(signatures, info):

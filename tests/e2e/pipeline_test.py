@@ -23,7 +23,7 @@ def test_linear_evaluation_of_the_run_beside_it(train_here, pretrained, records)
     assert f"Backbone from {pretrained}/ckpt-12" in said
     assert "Of 4 test videos alone" in said
     results = json.loads((run / "results.json").read_text())
-    assert set(results) == {"top1", "knn_top1"}
+    assert set(results) == {"step", "top1", "knn_top1"}
     described = json.loads((run / "run.json").read_text())
     assert described["label_names"] == (records / "labels.txt").read_text().splitlines()
     assert described["frozen"]

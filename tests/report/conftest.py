@@ -109,7 +109,7 @@ def write_run(model_dir, *, data_dir, config=PRETRAINING, results=None, clip=CLI
     os.makedirs(model_dir, exist_ok=True)
     run_info.write(str(model_dir), run_info.RunInfo(str(data_dir), backbone, clip))
     if results is not None:
-        run_info.write_results(str(model_dir), results)
+        run_info.write_results(str(model_dir), results, step=30)
     with open(os.path.join(model_dir, "config.gin"), "w", encoding="utf-8") as file:
         file.write(config)
     return str(model_dir)
@@ -169,7 +169,7 @@ def write_detection(folder, *, label_names=("hop", "slide"), config=DETECTION, *
     source = tiny_detector.make_feed(data_dir, tiny.one_device())
     run = folder / "run"
     tiny_detector.write_run(run, source, tiny_detector.make_task(source))
-    run_info.write_results(str(run), {"frame_map": 0.875})
+    run_info.write_results(str(run), {"frame_map": 0.875}, step=1)
     (run / "config.gin").write_text(config, encoding="utf-8")
     return str(run)
 

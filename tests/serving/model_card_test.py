@@ -13,13 +13,13 @@ from tests.report import conftest as runs
 _SIGNATURES = types.SimpleNamespace(dtype="float32", xla=False, num_parameters=1000, contract=dict)
 
 
-def _card(model_dir, saved_model, **changes):
+def _card(model_dir, saved_model, *, checkpoint=None, **changes):
     info = dataclasses.replace(run_info.read(model_dir), **changes)
     return model_card.text(
         str(saved_model),
         model_dir=model_dir,
         info=info,
-        checkpoint=f"{model_dir}/ckpt-1",
+        checkpoint=checkpoint or f"{model_dir}/ckpt-30",
         signatures=_SIGNATURES,
         seconds={"multi_view": 1.5},
     )
@@ -38,6 +38,19 @@ def test_a_run_here_or_elsewhere(scheme, tmp_path):
     assert "| top1 | 0.5 |" in card
     assert "Records in `nowhere`, which could not be read" in card
     assert card.endswith(f"## Configuration\n\n```\n{runs.PRETRAINING.strip()}\n```\n")
+
+
+def test_results_of_other_weights_are_not_those_of_the_exported(tmp_path):
+    run = runs.write_run(tmp_path / "run", data_dir="nowhere", results={"top1": 0.5})
+    assert "evaluation, of these weights (step 30), on its test split" in _card(run, tmp_path)
+    for other in (f"{run}/ckpt-40", f"{tmp_path}/another/ckpt-30"):
+        card = _card(run, tmp_path, checkpoint=other)
+        assert "| top1 |" not in card
+        assert "there are none: the run's last evaluation is of its step 30" in card
+    (tmp_path / "run" / "results.json").write_text('{"top1": 0.5}')  # As earlier versions wrote it.
+    card = _card(run, tmp_path, checkpoint=f"{run}/ckpt-40")
+    assert "| top1 | 0.5 |" in card
+    assert "which does not say of which step" in card
 
 
 def test_values_neither_break_tables_nor_become_html(tmp_path):
