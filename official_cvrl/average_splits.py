@@ -14,7 +14,6 @@ from absl import app
 from official_cvrl import commands, errors, run_info
 
 _MEAN = "mean"
-_MAY_DIFFER = ("name", "dtype", "recompute")  # They change no run's kind.
 
 
 def table(model_dirs: Sequence[str]) -> Mapping[str, Mapping[str, float]]:
@@ -73,12 +72,15 @@ def _refuse_another_kind(first, info, first_dir, model_dir):
 def _kind(info):
     """What runs of one mean have in common; earlier versions did not tell all of it."""
     clip = dataclasses.asdict(info.clip) if info.clip else {}
-    tables = {"backbone": info.backbone, "classifier": info.classifier or {}, "clip": clip}
+    tables = {
+        "backbone": run_info.architecture(info.backbone),
+        "classifier": run_info.architecture(info.classifier or {}),
+        "clip": clip,
+    }
     found = {
         f"{table}.{name}": value
         for table, values in tables.items()
         for name, value in values.items()
-        if name not in _MAY_DIFFER
     }
     return found | ({} if info.frozen is None else {"frozen": info.frozen})
 

@@ -19,6 +19,7 @@ from official_cvrl.modeling import heads, resnet_3d
 
 _NAME, _RESULTS = "run.json", "results.json"
 _STEP = "step"  # In results.json, beside the measures.
+_OF_COMPUTING = ("name", "dtype", "recompute")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +51,11 @@ class RunInfo:
     label_names: Sequence[str] = ()
     key_frames: Mapping[str, Any] | None = None
     frozen: bool | None = None
+
+
+def architecture(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Returns what of a model's `get_config()` says what it is, not how it is computed."""
+    return {name: value for name, value in config.items() if name not in _OF_COMPUTING}
 
 
 def write(model_dir: str, info: RunInfo) -> None:

@@ -152,4 +152,4 @@ def _beside(run):
 
 
 def _architecture(run):
-    return {name: value for name, value in run.info.backbone.items() if name != "name"}
+    return run_info.architecture(run.info.backbone)

@@ -103,9 +103,14 @@ def write_events(folder, scalars, pictures=None):
                 tf.summary.scalar(tag, value, step=step)
 
 
-def write_run(model_dir, *, data_dir, config=PRETRAINING, results=None, clip=CLIP, depth=18):
-    """Writes run.json, config.gin and, if there are any, results.json; returns the folder."""
-    backbone = {"name": "backbone", "depth": depth, "width_multiplier": 0.0625}
+def write_run(
+    model_dir, *, data_dir, config=PRETRAINING, results=None, clip=CLIP, depth=18, **computed
+):
+    """Writes run.json, config.gin and, if there are any, results.json; returns the folder.
+
+    `computed` is more of the backbone's configuration.
+    """
+    backbone = {"name": "backbone", "depth": depth, "width_multiplier": 0.0625} | computed
     os.makedirs(model_dir, exist_ok=True)
     run_info.write(str(model_dir), run_info.RunInfo(str(data_dir), backbone, clip))
     if results is not None:

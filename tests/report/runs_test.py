@@ -28,7 +28,7 @@ def test_family_holds_what_evaluates_the_backbone(tmp_path):
     _write(tmp_path, "a_late", pretrained=str(tmp_path / "b_pretrain" / "ckpt-30"))
     _write(tmp_path, "elsewhere", pretrained=str(tmp_path / "b_pretrain"), data_dir="/moved")
     _write(tmp_path, "of_other", pretrained="other_pretrain")
-    _write(tmp_path, "a_random")
+    _write(tmp_path, "a_random", dtype="mixed_bfloat16", recompute=True)
     _write(tmp_path, "random_on_other_data", data_dir="/unrelated")
     _write(tmp_path, "random_of_other_depth", depth=34)
     (tmp_path / "broken").mkdir()
