@@ -38,7 +38,7 @@ def load(backbone: tf.keras.Model, pretrained: str, *, model_dir: str) -> Origin
     if not pretrained:
         return Origin()
     try:
-        path = checkpoints.load_backbone(backbone, _place(pretrained, model_dir))
+        path = checkpoints.load_backbone(backbone, place(pretrained, model_dir))
     except errors.UserError as error:
         raise errors.UserError(
             f"{error} (It was looked for because run.pretrained = {pretrained!r}, beside "
@@ -63,7 +63,7 @@ def refuse_other(begun_from: Origin, pretrained: str, *, model_dir: str) -> None
         UserError: the weights have changed since.
     """
     try:
-        path = checkpoints.find(_place(pretrained, model_dir)) if pretrained else ""
+        path = checkpoints.find(place(pretrained, model_dir)) if pretrained else ""
     except errors.UserError:
         return
     now = Origin(path, digest(path)) if path else Origin()
@@ -89,7 +89,8 @@ def _runs_there(pretrained, model_dir):
     return f" Runs in {folder}: {', '.join(sorted(found)) or 'none'}.{near}"
 
 
-def _place(pretrained, model_dir):
+def place(pretrained: str, model_dir: str) -> str:
+    """Returns the path that `load` reads: beside a run's folder if it is there, or as written."""
     beside = os.path.join(os.path.dirname(filesystems.absolute(model_dir)), pretrained)
     return beside if tf.io.gfile.exists(beside) else pretrained
 

@@ -30,9 +30,14 @@ def section(run: runs.Run, family: Sequence[runs.Run]) -> markup.Markup:
         except errors.UserError as error:
             return _section(markup.element("p", f"Not on this page: {error}", class_="missing"))
         if table is not None and table.counts.any():
-            whose = "" if holder is run else f"of {holder.name}"
-            return _section(*_content(table, whose))
+            return _section(*_content(table, _whose(holder, run)))
     return markup.Markup("")
+
+
+def _whose(holder, run):
+    if holder is not run:
+        return f"of {holder.name}"
+    return "" if run.outdated_step is None else f"at step {run.outdated_step:,}"
 
 
 def _section(*content):

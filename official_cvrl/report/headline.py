@@ -36,10 +36,15 @@ def _evaluations(run, family, data):
         holder = next((other for other in candidates if tag in other.results), None)
         if holder:
             measure = measures.describe(tag)
-            title = measure.title if holder is run else f"{measure.title}, {holder.name}"
-            yield _tile(
-                title, measure.shown(holder.results[tag]), _beside(tag, holder, family, data)
-            )
+            value = measure.shown(holder.results[tag])
+            whose = _whose(holder, run)
+            yield _tile(f"{measure.title}{whose}", value, _beside(tag, holder, family, data))
+
+
+def _whose(holder, run):
+    if holder is not run:
+        return f", {holder.name}"
+    return "" if run.outdated_step is None else f" at step {run.outdated_step:,}"
 
 
 def _beside(tag, holder, family, data):
@@ -52,6 +57,7 @@ def _beside(tag, holder, family, data):
             and (holder.origin or holder.is_pretraining)
             and other.is_classification
             and not other.origin
+            and other.is_current
             and other.info.data_dir == data_dir
             and other.train_subset == holder.train_subset
             and tag in other.results

@@ -64,7 +64,7 @@ def _table(rows, num_classes, shown):
     tags = sorted({tag for row in rows for tag in row.results}, key=_place)
     heads = [markup.element("th", measures.describe(tag).title, scope="col") for tag in tags]
     lines = [
-        _line(shown.get(row.model_dir, Shown(row.name)), row.describe(), row.results, tags)
+        _line(shown.get(row.model_dir, Shown(row.name)), _description(row), row.results, tags)
         for row in rows
     ]
     chance = {tag: measures.guess(tag, num_classes=num_classes) for tag in tags}
@@ -79,6 +79,12 @@ def _table(rows, num_classes, shown):
         markup.element("tbody", *lines),
     )
     return markup.element("div", table, class_="wide")
+
+
+def _description(run):
+    if run.outdated_step is None:
+        return run.describe()
+    return f"{run.describe()}; of its step {run.outdated_step:,}, not of its newest checkpoint"
 
 
 def _place(tag):

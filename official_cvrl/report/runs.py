@@ -5,7 +5,10 @@ import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 
+import tensorflow as tf
+
 from official_cvrl import errors, filesystems, run_info
+from official_cvrl import origin as origin_lib
 from official_cvrl.report import settings as settings_lib
 
 
@@ -18,12 +21,14 @@ class Run:
         info: what run.json says.
         settings: what config.gin says.
         results: the last evaluation by measure; empty if there was none.
+        outdated_step: whose weights that evaluation is of, if the newest checkpoint is another's.
     """
 
     model_dir: str
     info: run_info.RunInfo
     settings: settings_lib.Settings
     results: Mapping[str, float]
+    outdated_step: int | None = None
 
     @property
     def name(self) -> str:
@@ -61,16 +66,31 @@ class Run:
         pretrained = self.settings.value("experiment.run.pretrained", "")
         if not pretrained:
             return ""
-        beside = os.path.join(os.path.dirname(self.model_dir), pretrained)
-        return os.path.realpath(beside if os.path.exists(beside) else pretrained)
+        return os.path.realpath(origin_lib.place(pretrained, self.model_dir))
+
+    @property
+    def earlier_origin(self) -> str:
+        """Name of the checkpoint that the run started from, if that is not its folder's newest.
+
+        "" if it is, if there is none, or if nothing tells.
+        """
+        begun_from = self.info.origin
+        newest = tf.train.latest_checkpoint(self._origin_folder) if begun_from.digest else None
+        if not newest or origin_lib.digest(newest) == begun_from.digest:
+            return ""
+        return os.path.basename(begun_from.path)
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the results are of the newest weights, of the run and of where it started."""
+        return self.outdated_step is None and not self.earlier_origin
 
     def starts_from(self, model_dir: str) -> bool:
         """Whether the run started from the backbone, or one checkpoint, of a folder."""
-        folder = os.path.realpath(model_dir)
-        return self.origin == folder or os.path.dirname(self.origin) == folder
+        return os.path.realpath(model_dir) in (self.origin, self._origin_folder)
 
     def describe(self) -> str:
-        """Returns what kind of run it is, in words."""
+        """Returns what kind of run it is, in words, and whose weights it started from."""
         if self.train_subset == 1:
             return self._kind()
         return f"{self._kind()} on {100 * self.train_subset:g}% of the training videos"
@@ -78,7 +98,7 @@ class Run:
     def _kind(self):
         if self.is_pretraining:
             return "CVRL pre-training"
-        source = f"of {os.path.basename(self.origin)}" if self.origin else "of random weights"
+        source = f"of {self._source()}"
         if self.is_detection:
             return f"Action detection {source}"
         if not self.is_classification:
@@ -86,6 +106,15 @@ class Run:
         if self.is_frozen:
             return f"Linear evaluation {source}"
         return f"Fine-tuning {source}" if self.origin else "Supervised training"
+
+    def _source(self):
+        if earlier := self.earlier_origin:
+            return f"{earlier}, an earlier checkpoint of {os.path.basename(self._origin_folder)}"
+        return os.path.basename(self.origin) or "random weights"
+
+    @property
+    def _origin_folder(self):
+        return self.origin if os.path.isdir(self.origin) else os.path.dirname(self.origin)
 
     def _task(self):
         return str(self.settings.value("experiment.run.task", ""))
@@ -104,7 +133,13 @@ def read(model_dir: str) -> Run:
         raise errors.UserError(
             f"{model_dir} holds no run (no run.json); give the --model_dir of a training run."
         )
-    return Run(model_dir, info, settings_lib.read(model_dir), run_info.read_results(model_dir))
+    return Run(
+        model_dir,
+        info,
+        settings_lib.read(model_dir),
+        run_info.read_results(model_dir),
+        run_info.outdated_step(model_dir),
+    )
 
 
 def family(run: Run) -> Sequence[Run]:
@@ -132,10 +167,10 @@ def family(run: Run) -> Sequence[Run]:
 def tested_as(run: Run, family: Sequence[Run]) -> Sequence[Run]:
     """Returns the runs whose results speak for a run, those that say most first.
 
-    These are the run itself, then what started from it: linear evaluations before fine-tuning, and
-    those of all training videos before those of a part.
+    These are the run itself, then what started from its newest checkpoint: linear evaluations
+    before fine-tuning, and those of all training videos before those of a part.
     """
-    later = [other for other in family if other.starts_from(run.model_dir)]
+    later = [other for other in family if other.starts_from(run.model_dir) and other.is_current]
     return [run, *sorted(later, key=lambda o: (not o.is_frozen, -o.train_subset, o.name))]
 
 

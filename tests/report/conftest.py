@@ -10,10 +10,12 @@ import tensorflow as tf
 from PIL import Image
 
 from official_cvrl import manifest, records, regions, run_info
+from official_cvrl import origin as origin_lib
 from official_cvrl.data import clip_format
 from official_cvrl.modeling import resnet_3d
 from tests.tasks import tiny, tiny_detector
 
+RANDOM_WEIGHTS = origin_lib.Origin()
 CLIP = clip_format.ClipFormat(num_frames=4, temporal_stride=1, min_resize=20, crop_size=16)
 PRETRAINING = """
 BATCH = 8
@@ -104,7 +106,15 @@ def write_events(folder, scalars, pictures=None):
 
 
 def write_run(
-    model_dir, *, data_dir, config=PRETRAINING, results=None, clip=CLIP, depth=18, **computed
+    model_dir,
+    *,
+    data_dir,
+    config=PRETRAINING,
+    results=None,
+    clip=CLIP,
+    origin=RANDOM_WEIGHTS,
+    depth=18,
+    **computed,
 ):
     """Writes run.json, config.gin and, if there are any, results.json; returns the folder.
 
@@ -112,7 +122,7 @@ def write_run(
     """
     backbone = {"name": "backbone", "depth": depth, "width_multiplier": 0.0625} | computed
     os.makedirs(model_dir, exist_ok=True)
-    run_info.write(str(model_dir), run_info.RunInfo(str(data_dir), backbone, clip))
+    run_info.write(str(model_dir), run_info.RunInfo(str(data_dir), backbone, clip, origin))
     if results is not None:
         run_info.write_results(str(model_dir), results, step=30)
     with open(os.path.join(model_dir, "config.gin"), "w", encoding="utf-8") as file:
@@ -125,6 +135,13 @@ def write_checkpoint(model_dir, *, step=30):
     info = run_info.read(str(model_dir))
     checkpoint = tf.train.Checkpoint(backbone=resnet_3d.ResNet3D.from_config(dict(info.backbone)))
     tf.train.CheckpointManager(checkpoint, str(model_dir), 1).save(step)
+
+
+def write_weights(model_dir, *, step):
+    """Saves a checkpoint of next to nothing, the only one; returns what a run of it began with."""
+    checkpoint = tf.train.Checkpoint(weight=tf.Variable(float(step)))
+    path = tf.train.CheckpointManager(checkpoint, str(model_dir), 1).save(step)
+    return origin_lib.Origin(path, origin_lib.digest(path))
 
 
 def write_training(model_dir):

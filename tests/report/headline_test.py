@@ -87,6 +87,52 @@ def test_linear_evaluation_speaks_for_a_backbone_before_fine_tuning(tmp_path):
     assert _header(run)[2][0][:2] == ["Top-1, linear_eval", "70.0%"]
 
 
+def test_a_backbone_trained_further_is_not_told_the_numbers_of_before(tmp_path):
+    run = conftest.write_run(tmp_path / "pretrain", data_dir="/gone", results={"knn_top1": 0.5})
+    begun_from = conftest.write_weights(run, step=30)
+    config = conftest.LINEAR.format(pretrained="pretrain")
+    linear = conftest.write_run(
+        tmp_path / "linear",
+        data_dir="/gone",
+        config=config,
+        results={"top1": 0.25},
+        origin=begun_from,
+    )
+    assert [tile[:2] for tile in _header(run)[2]] == [
+        ["Top-1, linear", "25.0%"],
+        ["kNN top-1", "50.0%"],
+    ]
+    conftest.write_weights(run, step=1040)
+    assert [tile[:2] for tile in _header(run)[2]] == [["kNN top-1 at step 30", "50.0%"]]
+    _, kind, tiles = _header(linear)
+    assert kind.startswith("Linear evaluation of ckpt-30, an earlier checkpoint of pretrain: ")
+    assert tiles[0][:2] == ["Top-1", "25.0%"]
+
+
+def test_a_baseline_trained_further_or_of_other_data_is_none(tmp_path):
+    for name, pretrained, data_dir in (
+        ("linear", "pretrain", "/gone"),
+        ("elsewhere", "pretrain", "/other"),
+        ("a_random_elsewhere", "", "/other"),
+        ("random", "", "/gone"),
+    ):
+        config = conftest.LINEAR.format(pretrained=pretrained)
+        top1 = 0.125 if "elsewhere" in name else 0.25
+        conftest.write_run(
+            tmp_path / name, data_dir=data_dir, config=config, results={"top1": top1}
+        )
+    conftest.write_run(tmp_path / "pretrain", data_dir="/gone")
+    assert _header(tmp_path / "linear")[2] == [["Top-1", "25.0%", "random weights 25.0%"]]
+    conftest.write_weights(tmp_path / "random", step=40)
+    assert _header(tmp_path / "linear")[2] == [["Top-1", "25.0%", ""]]
+
+
+def test_accuracy_is_that_of_the_end_not_the_best(tmp_path):
+    run = conftest.write_run(tmp_path / "run", data_dir="/gone")
+    conftest.write_events(tmp_path / "run" / "train", {"accuracy": {1: 0.5, 2: 0.75, 3: 0.25}})
+    assert _header(run)[2][0][1] == "25.0%"
+
+
 def test_nothing_to_show(tmp_path):
     run = conftest.write_run(tmp_path / "run", data_dir=tmp_path / "gone")
     assert _header(run)[2] == []

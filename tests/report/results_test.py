@@ -49,6 +49,13 @@ def test_each_data_set_has_a_table_and_a_chance(tmp_path):
     assert "of small; chance is a guess among 10 classes" in captions[1]
 
 
+def test_results_of_earlier_weights_say_so(tmp_path):
+    run = conftest.write_run(tmp_path / "pretrain", data_dir="/gone", results={"top1": 0.5})
+    conftest.write_weights(run, step=40)
+    (table,), _, _ = _tables(runs.read(run))
+    assert table[1][0] == "pretrainCVRL pre-training; of its step 30, not of its newest checkpoint"
+
+
 def test_unlabelled_data_have_no_chance(tmp_path):
     run = conftest.write_run(tmp_path / "run", data_dir=tmp_path / "gone", results={"score": 0.5})
     (table,), captions, tree = _tables(runs.read(run))
