@@ -174,7 +174,7 @@ def _write(path, found, model, target, given):
     )
     with outputs.whole_file(f"{target}.mp4", setting=_SETTING) as file:
         num_frames = annotated.write(path, file, captions)
-        file.flush()  # If the disk is full, before there is the other file.
+        file.flush()  # A full disk shows here, before the csv takes its place; the MP4 comes next.
         _write_table(f"{target}.csv", os.path.basename(target), found.seen, model)
     key_frames = amounts.counted(len(found.seen), "key frame")
     print(f"{target}.csv, .mp4: {key_frames}, {amounts.counted(num_frames, 'frame')} drawn")
