@@ -95,21 +95,37 @@ def _interrupted(output):
 def define_flags(values: flags.FlagValues) -> None:
     """Other commands have flags of the same names, so a mere import defines none here."""
     options, asking = extraction.Options, questions.Asking  # Whose fields have the defaults.
-    flags.DEFINE_string(
-        "saved_model",
-        "",
-        "Folder written by serving.export: one version, or the newest.",
-        flag_values=values,
-    )
-    flags.DEFINE_string(
-        "server",
-        "",
-        "Or TensorFlow Serving: grpc://HOST:PORT, http://HOST:PORT.",
-        flag_values=values,
-    )
-    flags.DEFINE_string(
-        "model_name", "cvrl", "What the server calls the model.", flag_values=values
-    )
+    texts = {
+        "saved_model": ("", "Folder written by serving.export: one version, or the newest."),
+        "server": ("", "Or TensorFlow Serving: grpc://HOST:PORT, http://HOST:PORT."),
+        "model_name": ("cvrl", "What the server calls the model."),
+        "output": (None, "The table: FILE.npz, FILE.parquet or FILE.tfrecord."),
+        "window": (
+            "",
+            "A row for each window of 64 (frames) or 2.5s; a clip's length if only --hop.",
+        ),
+        "hop": ("", "From one window to the next, alike; as --window if only that."),
+    }
+    for name, (default, text) in texts.items():
+        flags.DEFINE_string(name, default, text, flag_values=values)
+    counts = {
+        "num_clips": (options.num_clips, 1, "Clips spread evenly over each video."),
+        "temporal_stride": (
+            options.temporal_stride,
+            0,
+            "Frames from one of a clip to the next; 0: as the model says.",
+        ),
+        "clips_per_request": (asking.clips_per_request, 1, "Clips in one request."),
+        "requests_at_once": (0, 0, "Requests in flight; 0: 8 to a server, 1 here."),
+    }
+    for name, (default, least, text) in counts.items():
+        flags.DEFINE_integer(name, default, text, lower_bound=least, flag_values=values)
+    seconds = {
+        "timeout": (asking.timeout, 0.001, "Seconds for one request."),
+        "patience": (options.patience, 0.0, "Seconds to ask again without answer."),
+    }
+    for name, (default, least, text) in seconds.items():
+        flags.DEFINE_float(name, default, text, lower_bound=least, flag_values=values)
     flags.DEFINE_multi_string(
         "videos",
         [],
@@ -117,68 +133,11 @@ def define_flags(values: flags.FlagValues) -> None:
         "the flags.",
         flag_values=values,
     )
-    flags.DEFINE_string(
-        "output", None, "The table: FILE.npz, FILE.parquet or FILE.tfrecord.", flag_values=values
-    )
-    flags.DEFINE_integer(
-        "num_clips",
-        options.num_clips,
-        "Clips spread evenly over each video.",
-        lower_bound=1,
-        flag_values=values,
-    )
-    flags.DEFINE_string(
-        "window",
-        "",
-        "A row for each window of 64 (frames) or 2.5s; a clip's length if only --hop.",
-        flag_values=values,
-    )
-    flags.DEFINE_string(
-        "hop",
-        "",
-        "From one window to the next, alike; as --window if only that.",
-        flag_values=values,
-    )
-    flags.DEFINE_integer(
-        "temporal_stride",
-        options.temporal_stride,
-        "Frames from one of a clip to the next; 0: as the model says.",
-        lower_bound=0,
-        flag_values=values,
-    )
     flags.DEFINE_enum(
         "signature",
         asking.signature,
         [questions.ENCODED, questions.RAW],
         "What is sent: JPEGs, or pixels; the numbers are the same.",
-        flag_values=values,
-    )
-    flags.DEFINE_integer(
-        "clips_per_request",
-        asking.clips_per_request,
-        "Clips in one request.",
-        lower_bound=1,
-        flag_values=values,
-    )
-    flags.DEFINE_integer(
-        "requests_at_once",
-        0,
-        "Requests in flight; 0: 8 to a server, 1 here.",
-        lower_bound=0,
-        flag_values=values,
-    )
-    flags.DEFINE_float(
-        "timeout",
-        asking.timeout,
-        "Seconds for one request.",
-        lower_bound=0.001,
-        flag_values=values,
-    )
-    flags.DEFINE_float(
-        "patience",
-        options.patience,
-        "Seconds to ask again without answer.",
-        lower_bound=0.0,
         flag_values=values,
     )
 

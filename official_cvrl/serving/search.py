@@ -50,24 +50,8 @@ def search(
     places = table.places(folder)
     is_query = np.array([os.path.abspath(path) == name for path in places])
     if embedding is None:
-        if not is_query.any():
-            _refuse_unreadable(query)
-            raise errors.UserError(
-                f"{query!r} has no row in {index}; give --saved_model=DIR or --server=ADDRESS, "
-                "the model that the table was made with, or, if the videos were moved, "
-                "--folder=DIR, where the table's relative paths start."
-            )
-        embedding = table.embeddings[is_query].mean(axis=0)
-    if checksum and table.checksum not in ("", checksum):
-        raise errors.UserError(
-            f"{index} was made with another model ({table.checksum}, now {checksum}); give "
-            "the version that it was made with, such as --saved_model=DIR/1, or extract anew."
-        )
-    if embedding.shape != table.embeddings.shape[1:]:
-        raise errors.UserError(
-            f"The model's embeddings have {embedding.size} numbers, those of {index} "
-            f"{table.embeddings.shape[1]}: it was made with another model."
-        )
+        embedding = _mean_of_own_rows(table, is_query, query=query, index=index)
+    _refuse_another_model(table, embedding, checksum, index=index)
     is_large = len(table.paths) > nearest.LARGE
     nearby = (
         nearest.Indexed(table.embeddings, path=index + nearest.SUFFIX)
@@ -88,6 +72,30 @@ def search(
         f"{amounts.counted(len(set(table.paths)), 'video')} in {index}, {how}; the number is the "
         "cosine similarity of embeddings."
     )
+
+
+def _mean_of_own_rows(table, is_query, *, query, index):
+    if is_query.any():
+        return table.embeddings[is_query].mean(axis=0)
+    _refuse_unreadable(query)
+    raise errors.UserError(
+        f"{query!r} has no row in {index}; give --saved_model=DIR or --server=ADDRESS, the model "
+        "that the table was made with, or, if the videos were moved, --folder=DIR, where the "
+        "table's relative paths start."
+    )
+
+
+def _refuse_another_model(table, embedding, checksum, *, index):
+    if checksum and table.checksum not in ("", checksum):
+        raise errors.UserError(
+            f"{index} was made with another model ({table.checksum}, now {checksum}); give "
+            "the version that it was made with, such as --saved_model=DIR/1, or extract anew."
+        )
+    if embedding.shape != table.embeddings.shape[1:]:
+        raise errors.UserError(
+            f"The model's embeddings have {embedding.size} numbers, those of {index} "
+            f"{table.embeddings.shape[1]}: it was made with another model."
+        )
 
 
 def _refuse_unreadable(query):
