@@ -1,6 +1,7 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """Checkpoints: strict restore, and the weights of a backbone out of another run."""
 
+import os
 import re
 
 import tensorflow as tf
@@ -10,21 +11,53 @@ from official_cvrl.weights import assignment, keras_2d, object_graph, own, publi
 
 # Of the files that together are one checkpoint.
 _ENDING = re.compile(r"\.(index|data-\d{5}-of-\d{5})$")
+_INDEX = re.compile(r"^ckpt-(\d+)\.index$")
 
 
 def latest(path: str) -> str:
     """Returns the newest whole checkpoint of a run's folder, or the checkpoint that `path` names.
 
     Raises:
-        UserError: there is none.
+        UserError: there is none, or none that reads to its end.
     """
-    found = newest_whole(path) if tf.io.gfile.isdir(path) else path
+    is_folder = tf.io.gfile.isdir(path)
+    found = newest_whole(path) if is_folder else path
     if found and tf.io.gfile.exists(found + ".index"):
         return found
+    if is_folder and listed(path):
+        raise errors.UserError(
+            f"No checkpoint in {path} can be read: all are damaged or gone, as named above. Bring "
+            "one back from a copy, or remove that folder and train anew."
+        )
     raise errors.UserError(
         f"No checkpoint at {path!r}. Give a run's folder (with files ckpt-N.index), or the path of "
         "one checkpoint without its ending."
     )
+
+
+def listed(folder: str) -> list[str]:
+    """Returns the checkpoints of a folder, the newest last, whether they can be read or not.
+
+    The file `checkpoint` names them in order. Those that it does not name, as where it is lost,
+    come before them, by step.
+
+    Raises:
+        UserError: that file is empty, or something else.
+    """
+    if not tf.io.gfile.isdir(folder):
+        return []
+    try:
+        state = tf.train.get_checkpoint_state(folder)
+    except ValueError as error:
+        raise errors.UserError(
+            f"{os.path.join(folder, 'checkpoint')} names no checkpoint. Remove that file: the "
+            "checkpoints beside it are found without it."
+        ) from error
+    named = list(state.all_model_checkpoint_paths) if state else []
+    matches = filter(None, map(_INDEX.match, tf.io.gfile.listdir(folder)))
+    steps = sorted(int(match[1]) for match in matches)
+    there = [os.path.join(folder, f"ckpt-{step}") for step in steps]
+    return [path for path in there if path not in named] + named
 
 
 def newest_whole(folder: str) -> str | None:
@@ -32,8 +65,7 @@ def newest_whole(folder: str) -> str | None:
 
     Those that do not, as after a full disk or a crash of the machine, are passed over and named.
     """
-    state = tf.train.get_checkpoint_state(folder)
-    for path in reversed(state.all_model_checkpoint_paths if state else []):
+    for path in reversed(listed(folder)):
         fault = _damage(path)
         if fault is None:
             return path

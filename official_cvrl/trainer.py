@@ -135,11 +135,11 @@ class Trainer:
         """Loads the newest checkpoint of the folder that is whole, if any; returns the step.
 
         Raises:
-            UserError: it does not fit the model, or workers find different checkpoints.
+            UserError: it does not fit the model, none is whole, or workers find different ones.
         """
-        newest = checkpoints.newest_whole(self._model_dir)
-        if newest:
+        if checkpoints.listed(self._model_dir):
             with self._strategy.scope():
+                newest = checkpoints.latest(self._model_dir)
                 checkpoints.restore(self._manager.checkpoint, newest)
         step = int(self._step.numpy())
         if np.ptp(self._workers.values(step)):

@@ -2,6 +2,7 @@
 """Checkpoints are restored whole or not at all, and say why not."""
 
 import os
+import pathlib
 
 import numpy as np
 import tensorflow as tf
@@ -127,6 +128,19 @@ class CheckpointsTest(tf.test.TestCase):
             checkpoints.find(self._folder())
         with self.assertRaisesRegex(errors.UserError, "No checkpoint at"):
             checkpoints.load_backbone(networks.tiny(), os.path.join(self.get_temp_dir(), "nothing"))
+
+    def test_checkpoints_are_found_without_the_file_that_names_them(self):
+        folder, checkpoint = self._folder(), tf.train.Checkpoint(layer=_dense(1))
+        for step in (9, 10):
+            checkpoint.write(os.path.join(folder, f"ckpt-{step}"))
+        checkpoint.write(os.path.join(folder, "others-11"))
+        self.assertEndsWith(checkpoints.latest(folder), "ckpt-10")
+        state = pathlib.Path(folder, "checkpoint")
+        state.write_text('model_checkpoint_path: "ckpt-9" all_model_checkpoint_paths: "ckpt-9"')
+        self.assertEndsWith(checkpoints.latest(folder), "ckpt-9")
+        state.write_text("")
+        with self.assertRaisesRegex(errors.UserError, "/checkpoint names no checkpoint. Remove"):
+            checkpoints.latest(folder)
 
     def test_a_path_that_cannot_be_opened(self):
         with self.assertRaisesRegex(errors.UserError, "cannot open nowhere:// paths"):

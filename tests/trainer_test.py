@@ -133,6 +133,22 @@ class TrainerTest(tf.test.TestCase):
         self.assertAllClose(again.weight, _expected_weight(6))
         self.assertEndsWith(checkpoints.latest(folder), "ckpt-6")
 
+    def test_goes_on_without_the_file_that_names_the_checkpoints(self):
+        folder = self._folder()
+        self._trainer(_Halving(), folder, train_steps=4).train(evaluate=False)
+        os.remove(os.path.join(folder, "checkpoint"))
+        again = _Halving()
+        self._trainer(again, folder).train(evaluate=False)
+        self.assertEqual(again.seen[:2], [5, 6])
+
+    def test_a_run_whose_checkpoints_are_all_damaged_does_not_begin_anew(self):
+        folder = self._folder()
+        self._trainer(_Halving(), folder, train_steps=4).train(evaluate=False)
+        for data in glob.glob(os.path.join(folder, "ckpt-*.data*")):
+            os.truncate(data, 0)
+        with self.assertRaisesRegex(errors.UserError, f"No checkpoint in {folder} can be read"):
+            self._trainer(_Halving(), folder)
+
     def test_passes_over_a_finished_run(self):
         folder = self._folder()
         self._trainer(_Halving(), folder).train(evaluate=False)
