@@ -145,9 +145,16 @@ def _say_where_it_goes_on(step, loop, model_dir):
 
 def _begun_from(backbone, pretrained, model_dir, *, mode, step):
     """Loads the backbone of a run that begins; finds out where that of one that goes on began."""
-    before = run_info.read(model_dir)
-    if not step or before is None:
+    if not step:
         return origin.load(backbone, pretrained, model_dir=model_dir)
+    before = run_info.read(model_dir)
+    if before is None:
+        raise errors.UserError(
+            f"{model_dir} has checkpoints, but {os.path.join(model_dir, 'run.json')}, which says "
+            "what they were trained on, is gone. Bring it back from a copy, or give another "
+            f"--model_dir; --gin_param=\"run.pretrained = '{model_dir}'\" begins a run there with "
+            "the backbone of this one."
+        )
     if mode != "eval":
         origin.refuse_other(before.origin, pretrained, model_dir=model_dir)
     return before.origin

@@ -109,3 +109,13 @@ def test_shares_of_few_test_videos_are_told_with_their_error(tmp_path, capsys, t
     shown = capsys.readouterr().out
     assert (said in shown) == ("standard error" in shown) == (task is _Task)
     assert run_info.read(f"{tmp_path}/run").frozen
+
+
+@pytest.mark.parametrize("mode", ["train", "eval"])
+def test_checkpoints_without_run_json_are_refused_and_nothing_is_loaded_over_them(tmp_path, mode):
+    (tmp_path / "records").mkdir()
+    tiny.write_records(tmp_path / "records")
+    _run(tmp_path)
+    (tmp_path / "run" / "run.json").unlink()
+    with pytest.raises(errors.UserError, match=f"{tmp_path}/run/run.json.*is gone.*--model_dir"):
+        _run(tmp_path, mode=mode, pretrained="looked for in vain")
