@@ -107,6 +107,8 @@ def run(
     _refuse_unwritable(model_dir)
     if workers.Workers(strategy).this_is_chief:  # Each worker may keep the data elsewhere.
         _refuse_other_data(model_dir, source.data_dir)
+    if mode != "eval":
+        source.check_train()
     with strategy.scope():
         built = task(strategy=strategy, feed=source)
     outer = trainer.Trainer(

@@ -76,8 +76,8 @@ class Feed:
         subset_seed: which share it is.
 
     Raises:
-        UserError: there are no such training shards, the subset is no share of them, the batch does
-            not divide by the replicas, or there is no such service.
+        UserError: there are no such training shards, the batch does not divide by the replicas, or
+            there is no such service.
         ValueError: a batch size that is not positive.
     """
 
@@ -122,7 +122,8 @@ class Feed:
         Raises:
             UserError: the shards are missing or broken; while iterating: an example is.
         """
-        shards = self._shards(_SPLIT_OF_ROLE[role])
+        part = _SPLIT_OF_ROLE[role]
+        shards = self._shards(part) if part == "test" else self._share_of_train()
         tested = self.test_input if role == "test" else self.probe_input
 
         def make(context):
@@ -179,6 +180,14 @@ class Feed:
             raise errors.UserError(self._no_test_split())
         self._shards("test")
 
+    def check_train(self) -> None:
+        """Looks which videos are trained on, before the model is made.
+
+        Raises:
+            UserError: the subset is no share of the training shards, see `subset.keep`.
+        """
+        self._share_of_train()
+
     def why_no_probe(self) -> str:
         """Returns why a kNN probe cannot be run on these data, "" if it can."""
         if self.probe_input is None:
@@ -202,20 +211,23 @@ class Feed:
     def _shards(self, part):
         split = self.train_split if part == "train" else self.test_split
         if part not in self._found:  # A look through thousands of shards takes its time.
-            shards = manifest.find_shards(self.data_dir, split)
-            self._found[part] = self._part_of(shards) if part == "train" else shards
+            self._found[part] = manifest.find_shards(self.data_dir, split)
         return self._found[part]
 
-    def _part_of(self, shards):
+    def _share_of_train(self):
+        """Takes a seek for each record, so only where they are read."""
+        shards = self._shards("train")
         if self.train_subset == 1:
             return shards
-        kept = subset.keep(shards, fraction=self.train_subset, seed=self.subset_seed)
-        print(
-            f"Trains on {kept.num_examples:,} of the {shards.num_examples:,} videos of split "
-            f"{shards.split!r}: {self.train_subset:.4g} of each class, at least one.",
-            flush=True,
-        )
-        return kept
+        if "share" not in self._found:
+            kept = subset.keep(shards, fraction=self.train_subset, seed=self.subset_seed)
+            print(
+                f"Trains on {kept.num_examples:,} of the {shards.num_examples:,} videos of split "
+                f"{shards.split!r}: {self.train_subset:.4g} of each class, at least one.",
+                flush=True,
+            )
+            self._found["share"] = kept
+        return self._found["share"]
 
 
 @dataclasses.dataclass(frozen=True)

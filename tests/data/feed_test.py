@@ -42,6 +42,9 @@ def test_a_subset_is_all_that_training_and_probe_see_and_is_told(tmp_path, capsy
     tiny.write(tmp_path, 5, split="test", labels=[0])
     (tmp_path / "labels.txt").write_text("a\nb\nc\nd\ne\n")
     source = _feed(tmp_path, train_subset=0.2)
+    assert len(list(source.batches("test"))) == 2
+    assert not capsys.readouterr().out  # Which these are takes a look at each: testing needs none.
+    source.check_train()
     said = "Trains on 4 of the 20 videos of split 'train': 0.2 of each class, at least one."
     assert capsys.readouterr().out == f"{said}\n"
     batches = iter(source.batches("train"))
@@ -51,6 +54,7 @@ def test_a_subset_is_all_that_training_and_probe_see_and_is_told(tmp_path, capsy
     for role, count in (("probe_train", 4), ("test", 5)):
         weights = [_values(source, batch, "weight") for batch in source.batches(role)]
         assert np.sum(weights) == count
+    assert not capsys.readouterr().out
 
 
 @pytest.fixture(scope="module", name="data_dir")
