@@ -1,11 +1,13 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """The wiring room: data, task, optimizer and trainer, put together and run."""
 
+import itertools
 import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from official_cvrl import (
+    checkpoints,
     embedded,
     errors,
     filesystems,
@@ -106,7 +108,7 @@ def run(
         raise _nothing_to_evaluate(model_dir)
     _refuse_unwritable(model_dir)
     if workers.Workers(strategy).this_is_chief:  # Each worker may keep the data elsewhere.
-        _refuse_other_data(model_dir, source.data_dir)
+        _refuse_other_data(model_dir, source, mode=mode)
     if mode != "eval":
         source.check_train()
     with strategy.scope():
@@ -191,12 +193,39 @@ def _refuse_unwritable(model_dir):
         )
 
 
-def _refuse_other_data(model_dir, data_dir):
+def _refuse_other_data(model_dir, source, *, mode):
     before = run_info.read(model_dir)
-    if before and before.data_dir != data_dir:
+    if before and before.data_dir != source.data_dir:
         raise errors.UserError(
-            f"{model_dir} holds a run on {before.data_dir}, not on {data_dir}. Give another "
+            f"{model_dir} holds a run on {before.data_dir}, not on {source.data_dir}. Give another "
             "--model_dir, or remove that folder."
+        )
+    if before and checkpoints.listed(model_dir):  # Without one the run begins anew.
+        _refuse_changed_labels(model_dir, before, source)
+        if mode != "eval":
+            _refuse_changed_shards(model_dir, before, source)
+
+
+def _refuse_changed_labels(model_dir, before, source):
+    if not before.label_names:
+        return
+    both = (map(repr, names) for names in (before.label_names, source.label_names))
+    pairs = itertools.zip_longest(*both, fillvalue="nothing")
+    for label, (old, new) in enumerate(pairs):
+        if old != new:
+            there = os.path.join(source.data_dir, "labels.txt")
+            raise errors.UserError(
+                f"{model_dir} holds a run whose label {label} is {old}; {there} calls it {new} "
+                "now. Bring the labels back, or give another --model_dir."
+            )
+
+
+def _refuse_changed_shards(model_dir, before, source):
+    if before.train_data and before.train_data != source.train_data:
+        raise errors.UserError(
+            f"{model_dir} holds a run on {before.train_data}; {source.data_dir} holds "
+            f"{source.train_data} now, so the run cannot go on where it was. Bring those records "
+            "back, or give another --model_dir; --mode=eval tests what was trained."
         )
 
 
@@ -212,4 +241,5 @@ def _describe(built, source, shown, begun_from):
         label_names=source.label_names if classifier or action_head else (),
         key_frames=getattr(shown, "settings", None) if action_head else None,
         frozen=getattr(built, "frozen", None),
+        train_data=source.train_data,
     )

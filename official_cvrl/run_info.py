@@ -39,6 +39,7 @@ class RunInfo:
             that tests none.
         frozen: whether the classifier alone was trained; None for a run that trains none, and of
             earlier versions.
+        train_data: what it was trained on, see `feed.Feed.train_data`; "" of earlier versions.
     """
 
     data_dir: str
@@ -51,6 +52,7 @@ class RunInfo:
     label_names: Sequence[str] = ()
     key_frames: Mapping[str, Any] | None = None
     frozen: bool | None = None
+    train_data: str = ""
 
 
 def architecture(config: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -91,11 +93,11 @@ def read(model_dir: str) -> RunInfo | None:
 def _check_types(info):
     optional = info.classifier, info.action_head, info.key_frames
     tables = info.backbone, *(table or {} for table in optional)
-    texts = info.data_dir, info.version, *info.label_names
+    texts = info.data_dir, info.version, info.train_data, *info.label_names
     if not all(isinstance(table, dict) for table in tables):
         raise TypeError("backbone, classifier, action_head and key_frames must be tables")
     if not all(isinstance(text, str) for text in texts):
-        raise TypeError("data_dir, version and label_names must be text")
+        raise TypeError("data_dir, version, train_data and label_names must be text")
 
 
 def read_trained(model_dir: str) -> RunInfo:

@@ -1,10 +1,13 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """The wiring on a task of one weight: what is said, and when."""
 
+import json
+
 import pytest
 import tensorflow as tf
 
 from official_cvrl import errors, experiment, optimizers, run_info, runtime, trainer
+from tests.data import shards
 from tests.tasks import tiny
 
 
@@ -47,6 +50,12 @@ class _Task:
 
 class _Detecting(_Task):
     results, num_tested = {"frame_map": 0.5}, 0
+
+
+class _Classifying(_Task):
+    def __init__(self, **given):
+        super().__init__(**given)
+        self.classifier = tf.keras.layers.Dense(8)
 
 
 class _Unfed(_Task):
@@ -119,3 +128,45 @@ def test_checkpoints_without_run_json_are_refused_and_nothing_is_loaded_over_the
     (tmp_path / "run" / "run.json").unlink()
     with pytest.raises(errors.UserError, match=f"{tmp_path}/run/run.json.*is gone.*--model_dir"):
         _run(tmp_path, mode=mode, pretrained="looked for in vain")
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        ("bacdefgh", "label 0 is 'a'; .*labels.txt calls it 'b' now"),
+        ("abcdefg", "label 7 is 'h'; .* calls it nothing now"),
+        ("abcdefghi", "label 8 is nothing; .* calls it 'i' now"),
+    ],
+)
+def test_a_run_whose_labels_were_changed_is_refused(tmp_path, labels, said):
+    (tmp_path / "records").mkdir()
+    tiny.write_records(tmp_path / "records")
+    _run(tmp_path, task=_Classifying)
+    (tmp_path / "records" / "labels.txt").write_text("\n".join(labels))
+    for mode in ("train", "eval"):
+        with pytest.raises(errors.UserError, match=said):
+            _run(tmp_path, task=_Classifying, mode=mode)
+
+
+def test_a_run_does_not_go_on_with_other_shards_but_is_evaluated(tmp_path):
+    (tmp_path / "records").mkdir()
+    tiny.write_records(tmp_path / "records")
+    _run(tmp_path)
+    next((tmp_path / "records").glob("train-*")).unlink()
+    shards.write(tmp_path / "records", 3, 5)
+    refusal = "8 videos in 1 shards of split 'train' .*8 videos in 2 shards .* now"
+    with pytest.raises(errors.UserError, match=refusal):
+        _run(tmp_path)
+    assert _run(tmp_path, mode="eval")
+    # Earlier versions did not write down what is compared.
+    path = tmp_path / "run" / "run.json"
+    described = json.loads(path.read_text())
+    del described["train_data"]
+    path.write_text(json.dumps(described))
+    _run(tmp_path)
+    assert "in 2 shards" in run_info.read(str(path.parent)).train_data
+    for shard in (tmp_path / "records").glob("train-*"):
+        shard.unlink()
+    shards.write(tmp_path / "records", 5, 3)
+    with pytest.raises(errors.UserError, match="in 2 shards .* in 2 shards .* now"):
+        _run(tmp_path)

@@ -109,6 +109,7 @@ def test_clip_formats_that_cannot_be(field, value, message):
         {"label_names": [1]},
         {"classifier": [2]},
         {"data_dir": None},
+        {"train_data": 3},
         {"clip": 3},
     ],
 )

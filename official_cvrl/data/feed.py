@@ -2,6 +2,7 @@
 """The batches of a run, by the role they play, spread over a strategy's replicas."""
 
 import dataclasses
+import hashlib
 import os
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -164,6 +165,21 @@ class Feed:
     def num_classes(self) -> int:
         """Number of labels of the data set; errors as of `label_names`."""
         return len(self.label_names)
+
+    @property
+    def train_data(self) -> str:
+        """Says what the order of the training videos goes by: a digest of shards and their sizes.
+
+        Only names and numbers of examples count, so that copies elsewhere are the same.
+        """
+        shards = self._shards("train")
+        names = map(os.path.basename, shards.paths)
+        sizes = [*zip(names, shards.examples_per_shard, strict=True)]
+        digest = hashlib.sha256(repr(sizes).encode()).hexdigest()[:16]
+        return (
+            f"{shards.num_examples:,} videos in {len(sizes):,} shards of split {shards.split!r} "
+            f"(digest {digest})"
+        )
 
     def check_test(self) -> None:
         """Looks whether there is something to test, before any time goes into training.
