@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from official_cvrl import metrics, optimizers, predictions
+from official_cvrl import errors, metrics, optimizers, predictions
 from official_cvrl.data import feed as feed_lib
 from official_cvrl.objectives import weight_decay
 from official_cvrl.tasks import views
@@ -123,12 +123,18 @@ class Classification:
                 nothing.
 
         Raises:
-            UserError: the folder cannot be written.
+            UserError: no test video has a label, or the folder cannot be written.
         """
         test = self._test.collect(self._feed.batches("test"), label="test")
+        labelled = test["label"] >= 0
+        if not labelled.any():
+            raise errors.UserError(
+                f"{self._feed.data_dir}: no video of split {self._feed.test_split!r} has a label, "
+                "so nothing says what is right. Convert with labels, name another split "
+                "(--gin_param=\"run.test_split = 'NAME'\"), or run with --mode=train."
+            )
         if folder:
             self._write(folder, test)
-        labelled = test["label"] >= 0
         if not labelled.all():
             print(f"{(~labelled).sum()} test videos have no label and are left out.", flush=True)
         self.num_tested = int(labelled.sum())

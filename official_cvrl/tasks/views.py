@@ -140,13 +140,24 @@ class KnnProbe:
         )
 
     def top1(self) -> Mapping[str, float]:
-        """Returns {"knn_top1": share that is right}; empty if some videos have no label."""
-        train, test = (
-            self._collector.collect(self._feed.batches(f"probe_{part}"), label=f"embed {part}")
-            for part in ("train", "test")
-        )
-        if (train["label"] < 0).any() or (test["label"] < 0).any():
+        """Returns {"knn_top1": share that is right}; empty if a split has no labelled video.
+
+        Videos without a label are left out; how many is said.
+        """
+        train, test = self._labelled("train"), self._labelled("test")
+        self.num_tested = len(test["label"]) if len(train["label"]) else 0
+        if not self.num_tested:
             return {}
-        self.num_tested = len(test["label"])
         predictions = metrics.knn_predictions(train["outputs"], train["label"], test["outputs"])
         return {"knn_top1": float(np.mean(predictions == test["label"]))}
+
+    def _labelled(self, part):
+        found = self._collector.collect(self._feed.batches(f"probe_{part}"), label=f"embed {part}")
+        kept = found["label"] >= 0
+        if not kept.all():
+            print(
+                f"kNN probe: {(~kept).sum():,} of {len(kept):,} {part} videos have no label and "
+                "are left out.",
+                flush=True,
+            )
+        return {name: values[kept] for name, values in found.items()}

@@ -51,7 +51,7 @@ def test_a_subset_is_all_that_training_and_probe_see_and_is_told(tmp_path, capsy
     keys = [np.concatenate(_values(source, next(batches), "example_key")) for _ in range(3)]
     assert {len(set(batch)) for batch in keys} == {4}
     assert len(set(np.concatenate(keys))) == 4
-    for role, count in (("probe_train", 4), ("test", 5)):
+    for role, count in (("probe_train", 4), ("probe_test", 5), ("test", 5)):
         weights = [_values(source, batch, "weight") for batch in source.batches(role)]
         assert np.sum(weights) == count
     assert not capsys.readouterr().out

@@ -101,6 +101,7 @@ class _OneBatch:
     """A feed of test videos made by hand."""
 
     global_batch_size, num_classes, label_names = 1, 9, tuple("abcdefghi")
+    data_dir, test_split = "/records", "validate"
 
     def __init__(self, logits, labels, weights):
         views = np.reshape(logits, [len(labels), -1, 1, 1, 3, 3])
@@ -165,6 +166,12 @@ def test_top_1_and_top_5_of_labelled_videos_that_are_no_padding(capsys, tmp_path
     assert [row.split(",")[:3] for row in rows] == [
         [f"{number}.mp4", label, "a"] for number, label in enumerate(["a", "e", "f", "i", ""])
     ]
+
+
+def test_a_test_split_without_any_label_is_refused_and_nothing_is_written(tmp_path):
+    with pytest.raises(errors.UserError, match="/records: no video of split 'validate' has a lab"):
+        _evaluated(np.zeros([2, 9]), labels=[-1, -1], folder=tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_videos_without_labels_are_refused(tmp_path):

@@ -1,7 +1,7 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """Means over views, and every video once on any number of replicas."""
 
-import dataclasses
+import types
 
 import numpy as np
 import pytest
@@ -55,14 +55,42 @@ def test_every_video_is_collected_once_and_no_padding(data_dir, make_strategy):
         np.testing.assert_allclose(output, shown[label], rtol=1e-4)
 
 
-def test_the_probe_names_the_class_of_the_nearest(data_dir):
-    strategy = tiny.one_device()
-    source = tiny.make_feed(
-        data_dir, strategy, pipeline.train_batches, augmentation=augment.crop_flip_only()
-    )
-    # The training videos are their own nearest neighbours.
-    itself = dataclasses.replace(source, test_split="train")
-    probe = views.KnnProbe(tiny.OneBlock(), itself, strategy=strategy, max_clips_per_pass=8)
+class _Colour(tf.keras.Model):
+    """A clip's embedding is the colour of its one pixel."""
+
+    def call(self, clips, training=False):
+        return {"embedding": tf.reshape(clips, [-1, 3])}
+
+
+def _probed(**parts):
+    """Probes videos that are given by the channel that is bright and the label."""
+
+    def batch(videos):
+        channels, labels = zip(*videos, strict=True)
+        clips = np.reshape(255 * np.eye(3)[list(channels)], [-1, 1, 1, 1, 1, 3])
+        return {
+            "views": tf.constant(clips, tf.uint8),
+            "label": tf.constant(labels, tf.int64),
+            "weight": tf.ones(len(videos)),
+        }
+
+    made = {f"probe_{part}": [batch(videos)] for part, videos in parts.items()}
+    feed = types.SimpleNamespace(batches=made.get)
+    probe = views.KnnProbe(_Colour(), feed, strategy=tiny.one_device(), max_clips_per_pass=8)
     assert probe.num_tested == 0
-    assert probe.top1() == {"knn_top1": 1.0}
-    assert probe.num_tested == source._shards("train").num_examples
+    return probe.top1(), probe.num_tested
+
+
+def test_the_probe_leaves_out_videos_without_a_label_and_says_so(capsys):
+    """Of the test videos the first is right, the second wrong, the third as near to either class.
+
+    It is nearest to the training video without a label, which would vote for the last class.
+    """
+    train = [(0, 0), (1, 1), (2, -1)]
+    test = [(1, 1), (0, 1), (2, 0), (0, -1), (0, -1)]
+    assert _probed(train=train, test=test) == ({"knn_top1": 2 / 3}, 3)
+    said = capsys.readouterr().out
+    assert "kNN probe: 1 of 3 train videos have no label and are left out." in said
+    assert "kNN probe: 2 of 5 test videos have no label and are left out." in said
+    assert _probed(train=[(0, -1)], test=test) == ({}, 0)
+    assert _probed(train=train, test=[(0, -1)]) == ({}, 0)
