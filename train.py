@@ -35,6 +35,7 @@ _MAY_CHANGE_IN_A_RUN = (
     "experiment.run.mode",
     "experiment.run.model_dir",
     "experiment.run.data_dir",
+    "experiment.run.data_service",
     "experiment.run.profile",
     "resnet_3d.ResNet3D.recompute",
     "runtime.Runtime.strategy",
