@@ -11,6 +11,7 @@ from unittest import mock
 import tensorflow as tf
 
 from official_cvrl import checkpoints, errors, optimizers, trainer
+from tests import replicas
 
 
 class _Halving:
@@ -46,6 +47,17 @@ class _Halving:
     def evaluate(self, folder):
         self.told_folder = folder
         return {"weight": float(self.weight.numpy())}
+
+
+class _LossOfReplica(_Halving):
+    """The first replica's loss is 1, the second's is 2."""
+
+    def train_step(self, batch):
+        def loss():
+            replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+            return {"loss": 1.0 + tf.cast(replica, tf.float32)}
+
+        return replicas.two_replicas().run(loss)
 
 
 def _expected_weight(steps):
@@ -97,6 +109,12 @@ class TrainerTest(tf.test.TestCase):
         self.assertEqual(
             list(_scalars(os.path.join(folder, "train"), "clips_per_second")), [*losses]
         )
+
+    def test_writes_the_mean_over_replicas(self):
+        folder = self._folder()
+        with replicas.two_replicas().scope():
+            self._trainer(_LossOfReplica(), folder, train_steps=1).train(evaluate=False)
+        self.assertEqual(list(_scalars(os.path.join(folder, "train"), "loss").values()), [1.5])
 
     def test_speed_and_wait_are_what_the_clock_says(self):
         """The clock goes on by half a second at each look.
