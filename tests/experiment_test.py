@@ -1,6 +1,7 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """The wiring on a task of one weight: what is said, and when."""
 
+import functools
 import json
 
 import pytest
@@ -58,21 +59,27 @@ class _Classifying(_Task):
         self.classifier = tf.keras.layers.Dense(8)
 
 
+class _Fed(_Task):
+    def __init__(self, *, strategy, feed):
+        super().__init__(strategy=strategy, feed=feed)
+        self.train_dataset = functools.partial(feed.batches, "train")
+
+
 class _Unfed(_Task):
     def train_dataset(self, *, start_step):
         raise errors.UserError("a batch is larger than the data")
 
 
-def _run(folder, *, mode="train", task=_Task, **given):
+def _run(folder, *, mode="train", data_dir=None, task=_Task, train_input=None, **given):
     return experiment.run(
         mode=mode,
         model_dir=str(folder / "run"),
-        data_dir=str(folder / "records"),
+        data_dir=str(data_dir or folder / "records"),
         task=task,
         runtime=runtime.Runtime(strategy="one_device"),
         loop=trainer.Loop(train_steps=1),
         global_batch_size=4,
-        train_input=lambda *args, **named: None,
+        train_input=train_input or (lambda *args, **named: None),
         **given,
     )
 
@@ -170,3 +177,19 @@ def test_a_run_does_not_go_on_with_other_shards_but_is_evaluated(tmp_path):
     shards.write(tmp_path / "records", 5, 3)
     with pytest.raises(errors.UserError, match="in 2 shards .* in 2 shards .* now"):
         _run(tmp_path)
+
+
+def test_other_seeds_train_on_the_same_share_of_the_videos(tmp_path):
+    (tmp_path / "records").mkdir()
+    shards.write(tmp_path / "records", 9, labels=[0])
+    kept = []
+
+    def train_input(share, **named):
+        del named
+        kept.append(share.offsets)
+        return tf.data.Dataset.from_tensors(0.0)
+
+    for number, seeds in enumerate(({"seed": 1}, {"seed": 2}, {"subset_seed": 1})):
+        given = {"task": _Fed, "train_input": train_input, "train_subset": 0.5}
+        _run(tmp_path / str(number), data_dir=tmp_path / "records", **given, **seeds)
+    assert kept[0] == kept[1] != kept[2]
