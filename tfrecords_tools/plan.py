@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import dataclasses
 import hashlib
 import json
@@ -19,7 +20,7 @@ from tfrecords_tools import annotations, results, video
 _VIDEOS_PER_SHARD = 64
 _USEFUL_SHARDS = 8  # Enough for readers to work side by side on a small data set.
 _LEAST_VIDEOS_PER_SHARD = 4
-_NOT_CONVERTED = (results.FAILED, results.SKIPPED)
+_LOOKS_AT_ONCE = 32  # Files of a bucket take long to tell their size, but can be asked together.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -200,16 +201,17 @@ def forget(output: str | os.PathLike[str], plan: SplitPlan, *, shards_too: bool 
 
 def _done(output, *, split: str, specs: Sequence[ShardSpec]) -> dict[str, results.ShardResult]:
     finished = _finished(output, split)
-    done = {}
+    whole = {}
     for spec in specs:
         result = results.read_note(output, spec.name) or finished.get(spec.name)
-        if (
-            result is not None
-            and _is_whole(output, result)
-            and not _worth_another_try(spec, result)
-        ):
-            done[spec.name] = result
-    return done
+        if result is not None and _is_whole(output, result) and _tells_of(spec, result):
+            whole[spec.name] = result
+    sizes = _source_sizes([spec for spec in specs if spec.name in whole])
+    return {
+        spec.name: whole[spec.name]
+        for spec in specs
+        if spec.name in whole and not _has_changed(spec, whole[spec.name], sizes)
+    }
 
 
 def _finished(output, split: str) -> dict[str, results.ShardResult]:
@@ -229,13 +231,29 @@ def _is_whole(output, result: results.ShardResult) -> bool:
     return shard.exists() and shard.stat().length == result.bytes
 
 
-def _worth_another_try(spec: ShardSpec, result: results.ShardResult) -> bool:
-    """Returns whether a video that failed, or repeated another, has been replaced since."""
-    clips = {clip.example_id: clip for clip in spec.clips}
+def _tells_of(spec: ShardSpec, result: results.ShardResult) -> bool:
+    return {clip.example_id for clip in spec.clips} == {one.example_id for one in result.videos}
+
+
+def _source_sizes(specs: Sequence[ShardSpec]) -> dict[str, int]:
+    """Returns how large each source is now, by path; each is asked once."""
+    clips = {clip.path: clip for spec in specs for clip in spec.clips}
+    with concurrent.futures.ThreadPoolExecutor(_LOOKS_AT_ONCE) as pool:
+        sizes = pool.map(annotations.Clip.source_bytes, clips.values())
+    return dict(zip(clips, sizes, strict=True))
+
+
+def _has_changed(spec: ShardSpec, result: results.ShardResult, sizes: Mapping[str, int]) -> bool:
+    """Returns whether a source has been replaced since, or repeats another one now or no longer."""
     told = {one.example_id: one for one in result.videos}
-    if set(clips) != set(told):
-        return True
     return any(
-        one.status in _NOT_CONVERTED and one.source_bytes != clips[name].source_bytes()
-        for name, one in told.items()
+        _is_replaced(told[clip.example_id], size=sizes[clip.path])
+        or bool(clip.same_as) != (told[clip.example_id].status == results.SKIPPED)
+        for clip in spec.clips
     )
+
+
+def _is_replaced(before: results.VideoResult, *, size: int) -> bool:
+    # What is in a shard stays there when its source was thrown away to make room.
+    is_kept = before.num_frames > 0 and size < 0
+    return size != before.source_bytes and not is_kept

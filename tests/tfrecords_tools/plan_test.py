@@ -6,11 +6,15 @@ import pathlib
 import pytest
 
 from official_cvrl import errors
-from tfrecords_tools import annotations, convert, plan, video
+from tfrecords_tools import annotations, convert, plan, results, video
 
 
 def _plan(output, *, num_clips=10, num_shards=None, labels=("a",), **settings):
-    clips = tuple(annotations.Clip("", f"{number}.mp4", labels[:1]) for number in range(num_clips))
+    clips = [annotations.Clip("", f"{number}.mp4", labels[:1]) for number in range(num_clips)]
+    return _plan_of(output, *clips, num_shards=num_shards, labels=labels, **settings)
+
+
+def _plan_of(output, *clips, num_shards=None, labels=("a",), choices=(), **settings):
     return plan.plan_split(
         "train",
         annotations.Split(clips),
@@ -19,6 +23,7 @@ def _plan(output, *, num_clips=10, num_shards=None, labels=("a",), **settings):
         dataset_name="folder",
         settings=video.Settings(**settings),
         num_shards=num_shards,
+        choices=dict(choices),
     )
 
 
@@ -90,3 +95,33 @@ def test_forget_leaves_nothing(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == [one.specs[0].name]
     plan.forget(tmp_path, one, shards_too=True)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("status", "num_frames", "size", "same_as", "is_kept"),
+    [
+        ("converted", 9, 3, "", True),
+        ("converted", 9, 4, "", False),  # Another video under its name.
+        ("incomplete", 5, 4, "", False),  # The whole file in place of the half.
+        ("failed", 0, 3, "", True),
+        ("failed", 0, 4, "", False),
+        ("skipped", 0, 3, "other.mp4", True),
+        ("skipped", 0, 4, "other.mp4", False),
+        ("skipped", 0, 3, "", False),  # The other one has changed.
+        ("converted", 9, 3, "other.mp4", False),
+        ("converted", 9, None, "", True),  # Thrown away to make room: its record stays.
+        ("failed", 0, None, "", False),
+    ],
+)
+def test_a_shard_of_a_source_that_has_changed_is_written_again(
+    tmp_path, status, num_frames, size, same_as, is_kept
+):
+    source, shard = tmp_path / "a.mp4", tmp_path / "train-00000-of-00001"
+    if size is not None:
+        source.write_bytes(b"x" * size)
+    shard.touch()
+    told = results.VideoResult("a.mp4", "a.mp4", status, num_frames=num_frames, source_bytes=3)
+    results.write_note(tmp_path, results.ShardResult(shard.name, 1, 0, "", (told,)))
+    clip = annotations.Clip(str(source), "a.mp4", ("a",), same_as=same_as)
+    planned = _plan_of(tmp_path, clip)
+    assert [spec.name for spec in planned.missing] == ([] if is_kept else [shard.name])
