@@ -26,9 +26,11 @@ def hold_out(found: annotations.Annotations, *, fraction: float) -> annotations.
             f"--test_fraction={fraction}: the videos are split already ({', '.join(found.splits)})."
         )
     ((name, split),) = found.splits.items()
-    # Parts of one video must not stand on both sides, so whole files are held out.
+    # Parts of one video must not stand on both sides, so whole files are held out; a file that
+    # repeats another becomes no record, so it stands for nothing on either side.
     files_of: dict[tuple[str, ...], set[str]] = {}
-    for data_path, labels in {clip.data_path: clip.labels for clip in split.clips}.items():
+    labels_of = {clip.data_path: clip.labels for clip in split.clips if not clip.same_as}
+    for data_path, labels in labels_of.items():
         files_of.setdefault(labels, set()).add(data_path)
     held_out = {file for files in files_of.values() for file in _held_out(files, fraction)}
     train = tuple(clip for clip in split.clips if clip.data_path not in held_out)
@@ -49,7 +51,8 @@ def keep_share(
 ) -> annotations.Annotations:
     """Keeps a share of each class of split `train`, or of the only split there is.
 
-    Each class keeps at least one video. Which ones depends on the records' names and the seed
+    Each class keeps at least one video; of those with the same content, only the first can be
+    kept. Which ones depends on the records' names and the seed
     alone, so it is the same on every machine, and a smaller share lies within a larger one. A video
     of several classes is kept if one of them keeps it.
 
@@ -76,6 +79,8 @@ def keep_share(
 def _kept(clips: Sequence[annotations.Clip], *, fraction: float, seed: int) -> set[str]:
     names_of: dict[str, set[str]] = {}
     for clip in clips:
+        if clip.same_as:  # It becomes no record, and would be one of the few of its class.
+            continue
         for label in clip.classes or ("",):
             names_of.setdefault(label, set()).add(clip.example_id)
     return balance.kept(names_of, fraction=fraction, seed=seed)

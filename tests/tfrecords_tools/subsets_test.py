@@ -1,6 +1,8 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """Tests of tfrecords_tools.subsets."""
 
+import dataclasses
+
 import pytest
 
 from official_cvrl import errors
@@ -46,6 +48,13 @@ class TestHoldOut:
     def test_a_class_of_one_stays_in_train(self):
         held = subsets.hold_out(self._found(*self._clips("a", 1)), fraction=0.5)
         assert not held.splits["test"].clips
+
+    def test_what_repeats_another_video_counts_on_neither_side(self):
+        for number in range(2):  # Whichever of both is held out by its name.
+            twins = self._clips("a", 2)
+            twins[number] = dataclasses.replace(twins[number], same_as="the other")
+            held = subsets.hold_out(self._found(*twins), fraction=0.5)
+            assert held.splits["train"].clips == tuple(twins)
 
     def test_faults(self):
         for fraction in (-0.5, 1.0, 7.0):
@@ -98,6 +107,12 @@ class TestKeepShare:
         assert len([name for name in kept if name.isdigit()]) == 4  # The same for both labels.
         assert len([name for name in kept if name[0] == "k"]) == 2
         assert len([name for name in kept if name[0] == "u"]) == 1
+
+    def test_what_repeats_another_video_is_not_the_one_that_is_kept(self):
+        first, copy = self._clips("a", 2)
+        found = self._found(first, dataclasses.replace(copy, same_as=first.data_path))
+        for seed in range(5):
+            assert self._kept(found, fraction=0.5, seed=seed) == [first.example_id]
 
     def test_only_train_is_thinned_and_the_manifest_told(self):
         two = annotations.Annotations(
