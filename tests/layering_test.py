@@ -55,6 +55,7 @@ _ROOMS = [
     "official_cvrl.step_profile",
     "official_cvrl.filesystems",
     "official_cvrl.outputs",
+    "official_cvrl.locks",
     "official_cvrl.commands",
     "official_cvrl.stack",
     "official_cvrl.spelling",

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from official_cvrl import commands, errors, filesystems, manifest
+from official_cvrl import commands, errors, filesystems, locks, manifest
 from tfrecords_tools import (
     beam_engine,
     confinement,
@@ -26,6 +26,7 @@ from tfrecords_tools import (
 from tfrecords_tools.datasets import ava
 
 _ENGINES = ("local", "beam")
+_LOCK = ".conversion.lock"
 
 _DESCRIPTION = """\
 Converts videos to TFRecord shards of JPEG frames.
@@ -170,23 +171,24 @@ def convert(
     _refuse_output_among(videos, output)
     with _told_as_unwritable(output):
         filesystems.openable_path(output).mkdir(parents=True, exist_ok=True)
-        label_names = _label_map(output, found.label_names)
-        plans = [
-            plan.plan_split(
-                name,
-                one_split,
-                output=output,
-                label_names=label_names,
-                dataset_name=dataset,
-                settings=settings,
-                num_shards=num_shards,
-                choices=found.settings,
+        with _alone_in(output):
+            label_names = _label_map(output, found.label_names)
+            plans = [
+                plan.plan_split(
+                    name,
+                    one_split,
+                    output=output,
+                    label_names=label_names,
+                    dataset_name=dataset,
+                    settings=settings,
+                    num_shards=num_shards,
+                    choices=found.settings,
+                )
+                for name, one_split in found.splits.items()
+            ]
+            splits = conversion.carry_out(
+                plans, output, label_names=label_names, write_shards=write_shards, quiet=quiet
             )
-            for name, one_split in found.splits.items()
-        ]
-        splits = conversion.carry_out(
-            plans, output, label_names=label_names, write_shards=write_shards, quiet=quiet
-        )
     return summary.Summary(os.fspath(output), splits, label_names, time.monotonic() - started)
 
 
@@ -245,6 +247,21 @@ def _told_as_unwritable(output) -> Iterator[None]:
         if not filesystems.is_fault(error):
             raise
         raise errors.UserError(f"--output={output}: cannot be written: {error}.") from error
+
+
+@contextlib.contextmanager
+def _alone_in(output) -> Iterator[None]:
+    """Refuses a second conversion: the later of two would write a manifest without the other's."""
+    if filesystems.scheme(output) not in ("", "file"):
+        yield  # Nothing can be locked there.
+        return
+    lock = os.path.join(filesystems.openable_path(output), _LOCK)
+    with locks.alone(lock, others="another conversion"):
+        try:
+            yield
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(lock)
 
 
 def _label_map(output, label_names: Sequence[str]) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 """Scripts as processes: their words in a log, signals handed on, and one sweep in a folder."""
 
 import contextlib
-import fcntl
 import os
 import signal
 import subprocess
@@ -10,38 +9,20 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
-from official_cvrl import errors
+from official_cvrl import locks
 
 _LOCK = "sweep.lock"
 _SECONDS_BETWEEN_LOOKS = 0.2
 
 
-@contextlib.contextmanager
-def alone(folder: str) -> Iterator[TextIO]:
-    """Keeps other sweeps out of a folder, until this process and what it started are gone.
-
-    Args:
-        folder: that is there.
-
-    Yields:
-        The lock, for `logged`. The kernel releases it, however a process ends.
+def alone(folder: str) -> contextlib.AbstractContextManager[TextIO]:
+    """Keeps other sweeps out of a folder; see `locks.alone`, whose lock is for `logged`.
 
     Raises:
         UserError: a sweep, or a run that one left behind, is at work in the folder.
     """
-    with open(os.path.join(folder, _LOCK), "a+", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            lock.seek(0)
-            raise errors.UserError(
-                f"{folder} is in use by another sweep, or by a run that one left behind: process "
-                f"{lock.read() or 'unknown'}. Wait for it or end it, or give another --output."
-            ) from error
-        except OSError:  # The file system knows no locks.
-            pass
-        _sign(lock, os.getpid())
-        yield lock
+    others = "another sweep, or by a run that one left behind"
+    return locks.alone(os.path.join(folder, _LOCK), others=others)
 
 
 def logged(arguments: Sequence[str], *, log: str, lock: TextIO) -> int:
@@ -63,9 +44,9 @@ def logged(arguments: Sequence[str], *, log: str, lock: TextIO) -> int:
         child = subprocess.Popen(
             command, stdout=file, stderr=file, start_new_session=True, pass_fds=[lock.fileno()]
         )
-        _sign(lock, child.pid)
+        locks.sign(lock, child.pid)
         code = _waited_for(child, noted, log)
-        _sign(lock, os.getpid())
+        locks.sign(lock, os.getpid())
     if noted:
         raise KeyboardInterrupt
     return code
@@ -96,10 +77,3 @@ def _noted_signals() -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _sign(lock, process_id):
-    lock.seek(0)
-    lock.truncate()
-    lock.write(str(process_id))
-    lock.flush()

@@ -7,9 +7,9 @@ import shutil
 import pytest
 import tensorflow as tf
 
-from official_cvrl import errors, manifest, records, regions
+from official_cvrl import errors, locks, manifest, records, regions
 from tests.tfrecords_tools import folders
-from tfrecords_tools import official_labels, results
+from tfrecords_tools import convert, official_labels, results
 
 
 def test_class_folders_become_shards(converted):
@@ -92,6 +92,20 @@ class TestAgain:
         write_video(tmp_path / "more" / "swim" / "a.mp4")
         with pytest.raises(errors.UserError, match="label map without swim"):
             folders.convert(tmp_path / "more", output, split="val")
+
+
+def test_one_conversion_into_a_folder_at_a_time(tmp_path, write_video):
+    write_video(tmp_path / "videos" / "a.mp4", num_frames=3)
+    out = tmp_path / "out"
+    out.mkdir()
+    with locks.alone(str(out / convert._LOCK), others=""):
+        message = f"{out} is in use by another conversion: process {os.getpid()}"
+        for place in (out, f"file://{out}"):
+            with pytest.raises(errors.UserError, match=message):
+                folders.convert(tmp_path / "videos", place)
+        assert not list(out.glob("[!.]*"))
+    assert folders.convert(tmp_path / "videos", out).num_converted == 1
+    assert not list(out.glob(".*"))
 
 
 def test_split_folders_and_unlabelled(tmp_path, write_video):
