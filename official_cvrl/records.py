@@ -85,6 +85,12 @@ class Example:
     key_frame: regions.KeyFrame | None = None
     segments: tuple[segments_lib.Segment, ...] = ()
 
+    def classes(self, known: Sequence[str]) -> tuple[str, ...]:
+        """Names its classes: by the label map, else as the record does; the label -1 is none."""
+        named = {**dict(zip(self.labels, self.label_names, strict=False)), **dict(enumerate(known))}
+        told = (named.get(label, f"class {label}") for label in self.labels if label != -1)
+        return tuple(told) if self.labels else self.label_names
+
 
 def encode_example(
     frames: Sequence[bytes],

@@ -1,6 +1,7 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """Tests of official_cvrl.records."""
 
+import dataclasses
 import hashlib
 import io
 
@@ -54,6 +55,22 @@ def _foreign(context=None, lists=None):
             }
         ),
     ).SerializeToString()
+
+
+class ClassesTest(parameterized.TestCase):
+    @parameterized.parameters(
+        ([1], [], ["x", "y"], ("y",)),
+        ([0, 1], ["old", "other"], ["x"], ("x", "other")),
+        ([2], [], ["x", "y"], ("class 2",)),
+        ([-1], [], ["x", "y"], ()),
+        ([-2], [], ["x", "y"], ("class -2",)),
+        ([], ["z"], ["x"], ("z",)),
+        ([], [], ["x"], ()),
+    )
+    def test_labels_are_named(self, labels, label_names, known, expected):
+        example = records.decode_example(_encode())
+        example = dataclasses.replace(example, labels=tuple(labels), label_names=tuple(label_names))
+        self.assertEqual(example.classes(known), expected)
 
 
 class RoundTripTest(tf.test.TestCase, parameterized.TestCase):

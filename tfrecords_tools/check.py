@@ -105,7 +105,9 @@ def _check_example(example: records.Example, label_names: Sequence[str]) -> Iter
     if any(after <= before for before, after in zip(times, times[1:], strict=False)):
         yield "its timestamps do not increase"
     for label in example.labels:
-        if label_names and not 0 <= label < len(label_names):
+        if label < -1:
+            yield f"has the label {label}, and labels count from 0 (-1: none)"
+        elif label_names and label >= len(label_names):
             yield f"label {label} is not in {manifest.LABELS_NAME} (0 to {len(label_names) - 1})"
     persons = example.key_frame.boxes if example.key_frame else ()
     for label in {label for person in persons for label in person.labels}:

@@ -120,11 +120,7 @@ def _shown_frames(example: records.Example) -> list[int]:
 
 
 def _caption(example: records.Example, shards: manifest.ShardSet, *, large, small):
-    known = shards.label_names
-    names = example.label_names or [
-        known[label] if label < len(known) else f"label {label}" for label in example.labels
-    ]
-    yield ", ".join(names) or "no label", large, _INK
+    yield ", ".join(example.classes(shards.label_names)) or "no label", large, _INK
     yield os.path.basename(example.example_id) or "no name", small, _INK
     size = f"{example.width}x{example.height}, " if example.width else ""
     rate = f", {example.frame_rate:.4g} fps" if example.frame_rate else ""

@@ -96,16 +96,13 @@ def _recorded(shards: manifest.ShardSet) -> list[_Video]:
 
 def _recorded_video(serialized: bytes, label_names: Sequence[str]) -> _Video:
     example = records.decode_example(serialized)
-    names = example.label_names or [
-        label_names[label] if label < len(label_names) else str(label) for label in example.labels
-    ]
     rate = example.frame_rate
     return _Video(
         num_frames=len(example.frames),
         size=f"{example.width}x{example.height}" if example.width else "not stated",
         frame_rate=rate,
         seconds=len(example.frames) / rate if rate else 0.0,
-        labels=tuple(names),
+        labels=example.classes(label_names),
     )
 
 

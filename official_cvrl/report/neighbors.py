@@ -266,13 +266,5 @@ def _video(example, label_names, clip, frames_shown):
     shown = [indices[place] for place in places]
     frames = [Image.open(io.BytesIO(example.frames[i])).convert("RGB") for i in shown]
     strip = pictures.strip(frames)
-    return Video(example.example_id, _label(example, label_names), strip, len(shown))
-
-
-def _label(example, label_names):
-    if not example.labels:
-        return ""
-    label = example.labels[0]
-    if label < len(label_names):
-        return label_names[label]
-    return example.label_names[0] if example.label_names else f"class {label}"
+    label = next(iter(example.classes(label_names)), "")
+    return Video(example.example_id, label, strip, len(shown))

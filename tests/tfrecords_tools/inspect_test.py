@@ -128,6 +128,7 @@ class TestCheck:
             ({"frames": [_jpeg(mode="L"), _jpeg()]}, "frame 0: has 1 channel"),
             ({"timestamps_us": [5, 5]}, "timestamps do not increase"),
             ({"labels": [2]}, "label 2 is not in labels.txt .0 to 1."),
+            ({"labels": [-2]}, "has the label -2, and labels count from 0"),
         ],
     )
     def test_faults_of_a_record_are_named_with_their_place(self, tmp_path, changes, words):
@@ -135,6 +136,12 @@ class TestCheck:
         faults = self._faults(tmp_path, _record(example_id="good"), _record(**changes))
         assert len(faults) == 1
         assert re.search(rf"train-00000-of-00001 record 1 \(a\): .*{words}", faults[0])
+
+    def test_the_label_of_none_is_no_fault(self, tmp_path, capsys):
+        manifest.write_labels(tmp_path, ["x", "y"])
+        _write(tmp_path, _record(labels=[-1], example_id="b"), _record(labels=[1]))
+        assert _inspect(tmp_path, "--check") == 0
+        assert "1 classes of 2, 1 videos without: y 1" in capsys.readouterr().out
 
     def test_other_layouts_are_explained(self, tmp_path):
         faults = self._faults(tmp_path, _record(), b"\xff\xff\xff")
