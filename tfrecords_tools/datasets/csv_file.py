@@ -30,7 +30,7 @@ def read(
       split: what to call the split, or which rows to take when there is a column `split`.
 
     Raises:
-      UserError: no such file, no column `path`, unknown columns, or no rows.
+      UserError: no such file, no column `path`, unknown columns or one twice, or no rows.
     """
     root = annotations.videos_folder(videos)
     rows = _read_rows(table)
@@ -45,6 +45,7 @@ def read(
 
 
 _COLUMNS = ("path", "start", "end", "label", "split")
+_LOST = ""  # No column is called so.
 
 
 def _read_rows(table: str | os.PathLike[str]) -> list[dict[str, str]]:
@@ -52,19 +53,29 @@ def _read_rows(table: str | os.PathLike[str]) -> list[dict[str, str]]:
         with open(table, newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, skipinitialspace=True)
             names = [name.strip() for name in reader.fieldnames or ()]
-            if "path" not in names or set(names) - set(_COLUMNS):
+            if "path" not in names or set(names) - set(_COLUMNS) or len(set(names)) < len(names):
                 raise errors.UserError(
                     f"--annotations={table}: the first line must name the columns, path and "
-                    f"optionally {', '.join(_COLUMNS[1:])}; it is {','.join(names)!r}."
+                    f"optionally {', '.join(_COLUMNS[1:])}, each once; it is {','.join(names)!r}."
                     f"{_other_separator(names)}"
                 )
             reader.fieldnames = names
-            rows = [{name: (row[name] or "").strip() for name in names} for row in reader]
+            rows = [_cells(row, names, line=reader.line_num) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise errors.UserError(f"--annotations={table}: cannot be read: {error}.") from error
     if not rows:
         raise errors.UserError(f"--annotations={table}: there are no rows after the header.")
     return rows
+
+
+def _cells(row: dict, names: Sequence[str], *, line: int) -> dict[str, str]:
+    """Returns a row's cells by column; as `_LOST`, what to tell of those that have no column."""
+    cells = {name: (row[name] or "").strip() for name in names}
+    lost = [cell.strip() for cell in row.get(None, ()) if cell.strip()]
+    if lost:
+        told = f"line {line} has cells beyond the {len(names)} columns: {','.join(lost)}"
+        cells[_LOST] = f"{told}; put quotation marks around a cell that holds commas"
+    return cells
 
 
 def _other_separator(names: Sequence[str]) -> str:
@@ -93,6 +104,8 @@ def _read_clips(rows: Sequence[dict[str, str]], root: pathlib.Path) -> annotatio
 
 
 def _read_clip(row: dict[str, str], root: pathlib.Path) -> annotations.Clip:
+    if _LOST in row:
+        raise ValueError(row[_LOST])
     if not row["path"]:
         raise ValueError("the row has no path")
     start_us, end_us = _time(row.get("start"), "start") or 0, _time(row.get("end"), "end")

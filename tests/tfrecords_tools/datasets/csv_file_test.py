@@ -66,6 +66,17 @@ def test_bad_rows_are_told_and_the_rest_kept(tmp_path):
     ]
 
 
+def test_cells_without_a_column_are_refused_by_line(tmp_path):
+    text = 'path,label\n"a",dog,,\nb,dog,barking , loud\n"c,\nd",cat,,x\n'
+    split = _read(tmp_path, text).splits["train"]
+    assert [clip.data_path for clip in split.clips] == ["a"]
+    assert [one.reason.partition(";")[0] for one in split.refused] == [
+        "line 3 has cells beyond the 2 columns: barking,loud",
+        "line 5 has cells beyond the 2 columns: x",
+    ]
+    assert split.refused[0].data_path == "b"
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -75,6 +86,7 @@ def test_bad_rows_are_told_and_the_rest_kept(tmp_path):
         ("path\tlabel\na\tb\n", "Separate columns by commas; these are tabs"),
         ("path;label\na;b\n", "these are semicolons"),
         ("path\n", "no rows"),
+        ("path,label,label\na,b,c\n", "path and optionally .*, each once.*'path,label,label'"),
     ],
 )
 def test_bad_tables(tmp_path, text, words):
