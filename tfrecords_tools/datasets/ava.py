@@ -121,7 +121,7 @@ def _split(
     name: str, table: ava_tables.Table, films: Films, *, folder: pathlib.Path, version: str
 ) -> annotations.Split:
     included = ava_tables.read_included(folder, version=version)
-    excluded = ava_tables.read_excluded(folder / f"ava_{name}_excluded_timestamps_v{version}.csv")
+    excluded = ava_files.read_exclusions(folder / f"ava_{name}_excluded_timestamps_v{version}.csv")
     clips, refused = [], list(table.refused)
     for key, persons in table.persons.items():
         if key in excluded:

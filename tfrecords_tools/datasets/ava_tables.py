@@ -182,22 +182,6 @@ def read_actions(folder: pathlib.Path, *, version: str) -> tuple[str, ...]:
     return tuple(names[number] for number in sorted(names))
 
 
-def read_excluded(path: pathlib.Path) -> set[ava_files.KeyTime]:
-    """Returns the key frames that are to be left out.
-
-    Raises:
-      UserError: the file cannot be read, or a row is not a film and seconds.
-    """
-    try:
-        return {
-            ava_files.key_time(*cells[:2])
-            for cells in files.rows(path, needs=NEEDS)
-            if len(cells) > 1
-        }
-    except ValueError as error:
-        raise errors.UserError(f"{path}: {error}.") from error
-
-
 def read_included(folder: pathlib.Path, *, version: str) -> Collection[float]:
     """Returns the seconds that key frames may be at; the official 902 to 1798 without a list.
 

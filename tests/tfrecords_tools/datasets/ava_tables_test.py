@@ -126,12 +126,6 @@ class TestActions:
 
 
 def test_lists_of_timestamps(write, tmp_path):
-    assert ava_tables.read_excluded(write("a-b,0902\na-b,1000\n")) == {
-        ("a-b", 902.0),
-        ("a-b", 1000.0),
-    }
-    with pytest.raises(errors.UserError, match="rows.csv: timestamp 'x' is not a number"):
-        ava_tables.read_excluded(write("a,x\n"))
     included = ava_tables.read_included(tmp_path, version="2.2")
     assert (len(included), 902.0 in included, 901.0 in included) == (897, True, False)
     assert (1798.0 in included, 1799.0 in included) == (True, False)

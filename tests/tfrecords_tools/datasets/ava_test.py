@@ -132,6 +132,10 @@ def test_a_detection_like_a_ground_truth_box_of_no_person(lists, videos, tmp_pat
 def test_faults(lists, videos, arguments, words):
     with pytest.raises(errors.UserError, match=words):
         ava.read(lists, videos=videos, **arguments)
-    (lists / "ava_val_excluded_timestamps_v2.2.csv").unlink()
+    excluded = lists / "ava_val_excluded_timestamps_v2.2.csv"
+    excluded.write_text("-aB,0902\n-aB;0903\n")
+    with pytest.raises(errors.UserError, match=r"(?s)excluded.*line 2 \(-aB;0903\): has 1 columns"):
+        ava.read(lists, videos=videos)
+    excluded.unlink()
     with pytest.raises(errors.UserError, match="ava_val_excluded_timestamps_v2.2.csv"):
         ava.read(lists, videos=videos)
