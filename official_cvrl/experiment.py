@@ -45,7 +45,7 @@ def run(
     seed: int = 0,
     profile: bool = False,
     on_built: Callable[[], None] = lambda: None,
-    save_config: Callable[..., Any] = lambda model_dir, *, begun: None,
+    save_config: Callable[..., Any] = lambda model_dir, **state: None,
 ) -> Mapping[str, float]:
     """Trains and evaluates one task.
 
@@ -74,8 +74,9 @@ def run(
         seed: of initialisation, shuffling and augmentation.
         profile: whether to write a TensorBoard profile of a few training steps.
         on_built: called once everything is made and before the first step; may refuse to go on.
-        save_config: called after that, with the training batches made, too, with the run's folder,
-            and whether a checkpoint was found in it, unless mode is "eval".
+        save_config: called after that, unless mode is "eval", with the training batches made, too;
+            with the run's folder, and whether the run was `begun` (a checkpoint was found in it)
+            and `finished` (nothing is left to train).
 
     Returns:
         The last evaluation's measures by name; empty after mode "train".
@@ -128,9 +129,11 @@ def run(
     def on_begin():
         # A run is described by what it was trained with, and once nothing is left to be refused.
         filesystems.openable_path(folder).mkdir(parents=True, exist_ok=True)
-        save_config(folder, begun=step > 0)
-        info = _describe(built, source, test_input or probe_input, begun_from)
-        run_info.write(folder, info)
+        finished = step >= loop.train_steps
+        save_config(folder, begun=step > 0, finished=finished)
+        if not finished:
+            info = _describe(built, source, test_input or probe_input, begun_from)
+            run_info.write(folder, info)
         _say_where_it_goes_on(step, loop, model_dir)
 
     if mode != "eval":

@@ -270,7 +270,11 @@ def _in_order(value: Any) -> Any:
 
 
 def save_operative_config(
-    model_dir: str, *, may_change: tuple[str, ...] = (), begun: bool = True
+    model_dir: str,
+    *,
+    may_change: tuple[str, ...] = (),
+    begun: bool = True,
+    finished: bool = False,
 ) -> str:
     """Writes `operative_config()` to `model_dir`/config.gin, whole or not at all; returns its path.
 
@@ -279,6 +283,7 @@ def save_operative_config(
       may_change: whose value may differ from that of a run found there: macros, parameters
         ("trainer.Loop.train_steps"), or configurables with all their parameters ("trainer.Loop").
       begun: False if the run found there never got to a checkpoint; then all of it may differ.
+      finished: True if nothing is left to train; then the file stays what the run was trained with.
 
     Raises:
       UserError: if the directory cannot be written, or holds a run with other settings.
@@ -288,6 +293,8 @@ def save_operative_config(
     text = operative_config()
     if begun:
         _refuse_other_settings(path, _values(text), may_change)
+    if finished and tf.io.gfile.exists(path):
+        return path
     try:
         tf.io.gfile.makedirs(model_dir)
         with tf.io.gfile.GFile(unfinished, "w") as file:
@@ -300,21 +307,45 @@ def save_operative_config(
 
 
 def _refuse_other_settings(path, new, may_change):
-    """What only one side knows is a default that came or went with a version."""
+    """What the file does not have is a default of a later version, or of what was not called."""
     if not tf.io.gfile.exists(path):
         return
     with tf.io.gfile.GFile(path) as file:
         old = _values(file.read())
+    now = {name: _in_force(name, new) for name in old}
     differing = [
-        f"\n  {name} is {old[name]} there, {new[name]} now"
-        for name in sorted(old.keys() & new.keys())
-        if old[name] != new[name] and not _is_among(may_change, name)
+        f"\n  {name} is {old[name]} there, {now[name]} now"
+        for name in sorted(old)
+        if now[name] not in (None, old[name]) and not _is_among(may_change, name)
     ]
     if differing:
         raise errors.UserError(
             f"{os.path.dirname(path)} holds a run with other settings:{''.join(differing)}\n"
             "Give another --model_dir, or remove that folder."
         )
+
+
+def _in_force(name, bound):
+    """Returns what an argument is, as gin text; None if there is no such argument.
+
+    It is bound in its scope or one around it, or has its default. gin tells defaults of what was
+    called; what will only be called later will have them all the same.
+    """
+    *scopes, of_function = name.split("/")
+    for depth in reversed(range(len(scopes) + 1)):
+        if (around := "/".join([*scopes[:depth], of_function])) in bound:
+            return bound[around]
+    function, _, argument = of_function.rpartition(".")
+    try:
+        configurable = gin_names.resolve(function, short_names=True)
+    except errors.UserError:
+        return None
+    known = (gin_names.parameters(configurable.wrapped) or {}).get(argument)
+    if known is None or known.default is known.empty:
+        return None
+    only = {("", configurable.selector): {argument: _in_order(known.default)}}
+    (text,) = _values(gin_config._config_str(only)).values() or ("its default",)
+    return text
 
 
 def _is_among(allowed, name):

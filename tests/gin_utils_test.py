@@ -3,6 +3,7 @@
 
 import importlib
 import os
+import pathlib
 import re
 import sys
 import textwrap
@@ -433,6 +434,27 @@ def test_other_settings_in_the_folder_of_a_run_are_refused(toys, folder):
     gin_utils.save_operative_config("runs/a", may_change=("LEARNING_RATE",))
     _run(toys, params=["LEARNING_RATE = 0.75"])
     gin_utils.save_operative_config("runs/a", begun=False)
+
+
+@pytest.mark.parametrize("scope", ["", "fast/"])
+@pytest.mark.parametrize("first", [[], ["toys.sgd.momentum = 0.5"]])
+def test_a_finished_run_keeps_its_file_and_takes_no_other_settings(toys, folder, scope, first):
+    """What it trained with is not called any more, so gin does not tell its defaults."""
+    optimizer = [f"toys.run.optimizer = @{scope}toys.sgd"]
+    _run(toys, params=[*optimizer, *first])
+    path = gin_utils.save_operative_config("runs/a")
+    before = pathlib.Path(path).read_text()
+    assert f"\n{scope}toys.sgd.momentum = " in before
+    again = {"may_change": ("run.mode",), "finished": True}
+    _run(toys, params=[*optimizer, *first], mode="eval")
+    assert f"\n{scope}toys.sgd.momentum = 0.9" not in gin_utils.operative_config()
+    gin_utils.save_operative_config("runs/a", **again)
+    other = [] if first else ["toys.sgd.momentum = 0.5"]
+    _run(toys, params=[*optimizer, *other], mode="eval")
+    values = "0.5 there, 0.9 now" if first else "0.9 there, 0.5 now"
+    with pytest.raises(errors.UserError, match=f"toys.sgd.momentum is {values}"):
+        gin_utils.save_operative_config("runs/a", **again)
+    assert pathlib.Path(path).read_text() == before
 
 
 def test_saving_leaves_nothing_half(toys, folder):
