@@ -146,10 +146,10 @@ def outdated_step(model_dir: str) -> int | None:
     None, too, where there is no checkpoint, or nothing says which step was evaluated.
 
     Raises:
-        UserError: as `read_results`.
+        UserError: as `read_results` and `checkpoints.listed`.
     """
-    evaluated, newest = evaluated_step(model_dir), tf.train.latest_checkpoint(model_dir)
-    return evaluated if newest and evaluated != step_of(newest) else None
+    evaluated, there = evaluated_step(model_dir), checkpoints.listed(model_dir)
+    return evaluated if there and evaluated != step_of(there[-1]) else None
 
 
 def step_of(checkpoint: str) -> int | None:

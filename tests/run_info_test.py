@@ -68,6 +68,8 @@ def test_results_are_outdated_once_there_is_a_checkpoint_of_another_step(tmp_pat
     for step, outdated in ((20, None), (30, 20)):
         manager.save(checkpoint_number=step)
         assert run_info.outdated_step(run) == outdated
+    (tmp_path / "checkpoint").unlink()  # Checkpoints are found without it.
+    assert run_info.outdated_step(run) == 20
     (tmp_path / "results.json").write_text('{"top1": 0.5}')  # As earlier versions wrote it.
     assert run_info.read_results(run) == {"top1": 0.5}
     assert run_info.outdated_step(run) is None
