@@ -5,9 +5,7 @@ import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 
-import tensorflow as tf
-
-from official_cvrl import errors, filesystems, run_info
+from official_cvrl import checkpoints, errors, filesystems, run_info
 from official_cvrl import origin as origin_lib
 from official_cvrl.report import settings as settings_lib
 
@@ -75,8 +73,8 @@ class Run:
         "" if it is, if there is none, or if nothing tells.
         """
         begun_from = self.info.origin
-        newest = tf.train.latest_checkpoint(self._origin_folder) if begun_from.digest else None
-        if not newest or origin_lib.digest(newest) == begun_from.digest:
+        there = checkpoints.listed(self._origin_folder) if begun_from.digest else []
+        if not there or origin_lib.digest(there[-1]) == begun_from.digest:
             return ""
         return os.path.basename(begun_from.path)
 

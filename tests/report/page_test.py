@@ -123,6 +123,8 @@ def test_each_section_of_key_frames_is_there_or_says_why(tmp_path):
     text = _write(run, tmp_path).read_text(encoding="utf-8")
     assert text.count("<h2>Key frames</h2>") == 1
     assert text.count('<h2>Boxes in training</h2><p class="missing">Not on this page') == 1
+    for path in pathlib.Path(run).glob("ckpt-*.index"):
+        path.unlink()
     (pathlib.Path(run) / "checkpoint").unlink()
     (pathlib.Path(run) / "config.gin").write_text(conftest.DETECTION)
     text = _write(run, tmp_path).read_text(encoding="utf-8")
