@@ -23,7 +23,16 @@ import tensorflow as tf
 from gin import config as gin_config
 from gin import config_parser
 
-from official_cvrl import errors, filesystems, gin_errors, gin_names, gin_reach, gin_types, spelling
+from official_cvrl import (
+    errors,
+    filesystems,
+    gin_errors,
+    gin_names,
+    gin_reach,
+    gin_types,
+    outputs,
+    spelling,
+)
 
 CONFIGS_DIR = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "configs")
 CONFIG_FILE = "config.gin"
@@ -289,20 +298,17 @@ def save_operative_config(
       UserError: if the directory cannot be written, or holds a run with other settings.
     """
     path = os.path.join(model_dir, CONFIG_FILE)
-    unfinished = f"{path}.{os.getpid()}.tmp"
     text = operative_config()
     if begun:
         _refuse_other_settings(path, _values(text), may_change)
     if finished and tf.io.gfile.exists(path):
         return path
+    way_out = "choose another --model_dir"
     try:
         tf.io.gfile.makedirs(model_dir)
-        with tf.io.gfile.GFile(unfinished, "w") as file:
-            file.write(text)
-        tf.io.gfile.rename(unfinished, path, overwrite=True)
     except tf.errors.OpError as error:
-        way_out = "choose another --model_dir"
-        raise errors.UserError(f"cannot write {path}: {error.message}; {way_out}") from None
+        raise errors.UserError(f"{path} cannot be written: {error.message}; {way_out}.") from None
+    outputs.save_text(path, text, way_out=way_out)
     return path
 
 

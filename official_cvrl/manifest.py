@@ -21,14 +21,13 @@ from typing import Any
 
 from etils import epath
 
-from official_cvrl import errors, filesystems, shard_files
+from official_cvrl import errors, filesystems, outputs, shard_files
 
 MANIFEST_NAME = "manifest.json"
 LABELS_NAME = "labels.txt"
 FORMAT = 1
 
 _SHARD = re.compile(r"^(?P<split>.+)-(?P<index>\d{5,})-of-(?P<count>\d{5,})(\.tfrecord)?$")
-_PARTIAL = re.compile(r"^\.([^~]+)(?:~\w+)?\.partial$")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -265,7 +264,7 @@ def write_split(directory: str | os.PathLike[str], *, split: str, entry: Mapping
     content["splits"][split] = dict(entry)
     content["splits"] = dict(sorted(content["splits"].items()))
     text = json.dumps(content, indent=1) + "\n"
-    write_whole(filesystems.openable_path(directory) / MANIFEST_NAME, text)
+    outputs.write_text(filesystems.openable_path(directory) / MANIFEST_NAME, text)
 
 
 def read_labels(directory: str | os.PathLike[str]) -> tuple[str, ...]:
@@ -305,31 +304,4 @@ def write_labels(directory: str | os.PathLike[str], label_names: Sequence[str]) 
     """Writes `labels.txt`; errors as of `check_label_names`."""
     check_label_names(label_names)
     text = "".join(f"{name}\n" for name in label_names)
-    write_whole(filesystems.openable_path(directory) / LABELS_NAME, text)
-
-
-def write_whole(path: epath.Path, text: str) -> None:
-    """Writes a file so that a reader sees the old content or the new, never a part."""
-    beside = partial_path(path)
-    try:
-        beside.write_text(text)
-        beside.replace(path)
-    except OSError:
-        beside.unlink(missing_ok=True)
-        raise
-
-
-def partial_path(path: epath.Path, *, attempt: str = "") -> epath.Path:
-    """Returns where a file grows, beside its place, until it is whole.
-
-    Args:
-      path: where it will be.
-      attempt: keeps apart those who write the same file at the same time.
-    """
-    return path.parent / f".{path.name}{attempt and '~'}{attempt}.partial"
-
-
-def whose_partial(name: str) -> str:
-    """Returns the name of the file that grows under a name of `partial_path`, "" under others."""
-    match = _PARTIAL.match(name)
-    return match[1] if match else ""
+    outputs.write_text(filesystems.openable_path(directory) / LABELS_NAME, text)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from official_cvrl import errors, filesystems, manifest, metrics
+from official_cvrl import errors, filesystems, metrics, outputs
 
 _PREDICTIONS, _PER_CLASS, _CONFUSION = "predictions.csv", "per_class.csv", "confusion.csv"
 FILES = (_PREDICTIONS, _PER_CLASS, _CONFUSION)
@@ -147,10 +147,5 @@ def _of_confusion(table):
 def _write_csv(path: str, rows: Iterable[Iterable[object]]) -> str:
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerows(rows)
-    try:
-        manifest.write_whole(filesystems.openable_path(path), text.getvalue())
-    except Exception as error:
-        if not filesystems.is_fault(error):
-            raise
-        raise errors.UserError(f"{path} cannot be written: {error}.") from error
+    outputs.save_text(path, text.getvalue())
     return path

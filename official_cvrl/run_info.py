@@ -11,7 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 import official_cvrl
-from official_cvrl import checkpoints, errors, filesystems, manifest
+from official_cvrl import checkpoints, errors, filesystems, outputs
 from official_cvrl import origin as origin_lib
 from official_cvrl.data import clip_format
 from official_cvrl.modeling import action_head as action_head_lib
@@ -230,7 +230,4 @@ def write_json(path: str, content: Any) -> None:
     Raises:
         UserError: it cannot be written; the file before it stays.
     """
-    try:
-        manifest.write_whole(filesystems.openable_path(path), json.dumps(content, indent=2) + "\n")
-    except OSError as error:
-        raise errors.UserError(f"{path} cannot be written: {error}.") from error
+    outputs.save_text(path, json.dumps(content, indent=2) + "\n")

@@ -219,11 +219,3 @@ def test_labels_of_others(tmp_path):
 
 def test_shard_name():
     assert manifest.shard_name("train", index=3, num_shards=10) == "train-00003-of-00010"
-
-
-def test_partial_files_tell_whose_they_are(tmp_path):
-    shard = tmp_path / "train-00000-of-00001"
-    paths = {manifest.partial_path(shard, attempt=attempt) for attempt in ("", "a", "b")}
-    assert len(paths) == 3
-    assert {manifest.whose_partial(path.name) for path in paths} == {shard.name}
-    assert manifest.whose_partial(shard.name) == manifest.whose_partial(".a.tmp") == ""

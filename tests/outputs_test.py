@@ -4,8 +4,9 @@
 import os
 
 import pytest
+import tensorflow as tf
 
-from official_cvrl import errors, outputs
+from official_cvrl import errors, filesystems, outputs
 
 
 @pytest.mark.parametrize("place", ["", "nothing/a.npz", "file/a.npz"])
@@ -69,3 +70,35 @@ def test_a_file_that_breaks_off_is_told_with_what_names_it(tmp_path, named, way_
     message = rf"{path}' cannot be written: No space left. Give {way_out} in a folder that is"
     with pytest.raises(errors.UserError, match=message), outputs.whole_file(path, **named):
         raise OSError(28, "No space left")
+
+
+def test_partial_files_tell_whose_they_are(tmp_path):
+    shard = tmp_path / "train-00000-of-00001"
+    paths = {outputs.partial_path(shard, attempt=attempt) for attempt in ("", "a", "b")}
+    assert len(paths) == 3
+    assert {outputs.whose_partial(path.name) for path in paths} == {shard.name}
+    assert outputs.whose_partial(shard.name) == outputs.whose_partial(".a.tmp") == ""
+
+
+@pytest.mark.parametrize("folder", ["", "ram://whole"])
+def test_text_is_there_whole_or_as_it_was_here_and_remote(tmp_path, folder):
+    place = filesystems.openable_path(folder or tmp_path)
+    place.mkdir(parents=True, exist_ok=True)
+    outputs.write_text(place / "a.json", "grün")
+    with pytest.raises(KeyboardInterrupt), outputs.whole(place / "a.json") as file:
+        file.write(b"half")
+        raise KeyboardInterrupt
+    assert (place / "a.json").read_bytes() == "grün".encode()
+    assert [path.name for path in place.iterdir()] == ["a.json"]
+
+
+def test_a_remote_file_system_at_fault_is_told(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    # No file can be called so, and TensorFlow is who says it.
+    with pytest.raises(errors.UserError, match="^ram:// cannot be written: .*; go away[.]$"):
+        outputs.save_text("ram://", "", way_out="go away")
+    assert os.listdir() == []
+    error = tf.errors.ResourceExhaustedError(None, None, "no room")
+    for path, told in (("ram://a.csv", errors.UserError), ("a.csv", type(error))):
+        with pytest.raises(told, match="no room"), outputs.whole_file(path):
+            raise error

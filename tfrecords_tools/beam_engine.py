@@ -17,7 +17,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 
-from official_cvrl import errors, filesystems, manifest
+from official_cvrl import errors, filesystems, outputs
 from tfrecords_tools import engines, results
 
 _LOOK_SECONDS = 2.0
@@ -168,7 +168,7 @@ def _remove_partial(specs: Sequence) -> None:
     ours = {spec.name for spec in specs}
     with contextlib.suppress(OSError):
         for path in filesystems.openable_path(specs[0].output).iterdir():
-            if manifest.whose_partial(path.name) in ours:
+            if outputs.whose_partial(path.name) in ours:
                 path.unlink(missing_ok=True)
 
 

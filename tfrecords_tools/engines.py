@@ -19,7 +19,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing import connection
 
-from official_cvrl import errors, filesystems, manifest
+from official_cvrl import errors, filesystems, outputs
 from tfrecords_tools import results
 
 PROGRAM_FAULT = (
@@ -238,7 +238,7 @@ class _Worker:
         self._lifeline.close()
         if self.spec is not None:
             shard = filesystems.openable_path(self.spec.output) / self.spec.name
-            manifest.partial_path(shard, attempt=self.spec.attempt).unlink(missing_ok=True)
+            outputs.partial_path(shard, attempt=self.spec.attempt).unlink(missing_ok=True)
 
 
 def _work(pipe: connection.Connection, lifeline: connection.Connection) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from etils import epath
 
-from official_cvrl import balance, errors, filesystems, manifest
+from official_cvrl import balance, errors, filesystems, manifest, outputs
 from tfrecords_tools import annotations, results, video
 
 _VIDEOS_PER_SHARD = 64
@@ -183,7 +183,7 @@ def note_settings(output: str | os.PathLike[str], plan: SplitPlan) -> None:
     """Notes the settings before the first shard is written, for runs that go on later."""
     path = settings_path(output, plan.name)
     path.parent.mkdir(parents=True, exist_ok=True)
-    manifest.write_whole(path, json.dumps(dict(plan.settings)))
+    outputs.write_text(path, json.dumps(dict(plan.settings)))
 
 
 def forget(output: str | os.PathLike[str], plan: SplitPlan, *, shards_too: bool = False) -> None:
@@ -194,9 +194,22 @@ def forget(output: str | os.PathLike[str], plan: SplitPlan, *, shards_too: bool 
         if shards_too:
             (folder / spec.name).unlink(missing_ok=True)
     settings_path(output, plan.name).unlink(missing_ok=True)
+    _remove_unfinished(output, plan)
     notes = folder / results.NOTES_FOLDER
     if notes.exists() and not any(notes.iterdir()):
         notes.rmdir()
+
+
+def _remove_unfinished(output, plan: SplitPlan) -> None:
+    """Removes what runs that were killed have left of files that are whole by now."""
+    ours = {*(spec.name for spec in plan.specs), *(f"{spec.name}.json" for spec in plan.specs)}
+    ours |= {settings_path(output, plan.name).name, results.report_path(output, plan.name).name}
+    ours |= {manifest.LABELS_NAME, manifest.MANIFEST_NAME}
+    folder = filesystems.openable_path(output)
+    for place in (folder, folder / results.NOTES_FOLDER):
+        for path in list(place.iterdir()) if place.exists() else ():
+            if outputs.whose_partial(path.name) in ours:
+                path.unlink(missing_ok=True)
 
 
 def _done(output, *, split: str, specs: Sequence[ShardSpec]) -> dict[str, results.ShardResult]:

@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Iterable
 
-from official_cvrl import filesystems, manifest
+from official_cvrl import filesystems, outputs
 
 NOTES_FOLDER = ".conversion"
 
@@ -76,7 +76,7 @@ def write_note(output: str | os.PathLike[str], result: ShardResult) -> None:
     """Notes that a shard is whole."""
     note = _note_path(output, result.name)
     note.parent.mkdir(parents=True, exist_ok=True)
-    manifest.write_whole(note, json.dumps(dataclasses.asdict(result)))
+    outputs.write_text(note, json.dumps(dataclasses.asdict(result)))
 
 
 def read_note(output: str | os.PathLike[str], shard: str) -> ShardResult | None:
@@ -120,7 +120,7 @@ def write_report(
     writer.writeheader()
     rows = sorted(videos, key=lambda one: (one.path, one.example_id))
     writer.writerows(dataclasses.asdict(one) for one in rows)
-    manifest.write_whole(report_path(output, split), text.getvalue())
+    outputs.write_text(report_path(output, split), text.getvalue())
 
 
 def read_report(output: str | os.PathLike[str], split: str) -> list[VideoResult]:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 import tensorflow as tf
 from etils import epath
 
-from official_cvrl import filesystems, manifest, records, regions
+from official_cvrl import filesystems, outputs, records, regions
 from tfrecords_tools import annotations, checksums, key_frames, plan, results, video
 
 CANNOT_WRITE = (OSError, tf.errors.OpError)  # What `write_shard` raises.
@@ -48,7 +48,7 @@ def write_shard(spec: plan.ShardSpec, *, watch: Watch = _NOBODY) -> results.Shar
       OSError, tf.errors.OpError: the shard cannot be written; nothing of it is left.
     """
     shard = filesystems.openable_path(spec.output) / spec.name
-    partial = manifest.partial_path(shard, attempt=spec.attempt)
+    partial = outputs.partial_path(shard, attempt=spec.attempt)
     try:
         videos = _write_clips(partial, spec, watch=watch)
         result = results.ShardResult(

@@ -3,6 +3,7 @@
 
 import errno
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -40,14 +41,16 @@ class TestCommand:
     @pytest.mark.parametrize(
         "name",
         [
-            ".conversion/.train.settings.json.partial",
-            ".conversion/.train-00001-of-00003.json.partial",
-            ".train-videos.csv.partial",
-            ".labels.txt.partial",
-            ".manifest.json.partial",
+            ".conversion/.train.settings.json~0.partial",
+            ".train-videos.csv~0.partial",
+            ".labels.txt~0.partial",
+            ".manifest.json~0.partial",
         ],
     )
-    def test_full_disk_at_any_file(self, class_folders, converted, tmp_path, capsys, name):
+    def test_full_disk_at_any_file(
+        self, class_folders, converted, tmp_path, capsys, name, monkeypatch
+    ):
+        monkeypatch.setattr(secrets, "token_hex", lambda num_bytes: "0")
         (tmp_path / ".conversion").mkdir()
         (tmp_path / name).symlink_to("/dev/full")
         arguments = [f"--videos={class_folders}", f"--output={tmp_path}", "--quiet", "--workers=1"]

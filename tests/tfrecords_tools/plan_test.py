@@ -90,6 +90,10 @@ def test_only_what_is_there_is_to_be_deleted(tmp_path):
 def test_forget_leaves_nothing(tmp_path):
     one = _plan(tmp_path)
     plan.note_settings(tmp_path, one)
+    for name in (f"{one.specs[1].name}.json", "train.settings.json"):
+        (tmp_path / results.NOTES_FOLDER / f".{name}~0a.partial").touch()  # A run was killed.
+    for name in (one.specs[1].name, "train-videos.csv", "labels.txt", "manifest.json"):
+        (tmp_path / f".{name}~0a.partial").touch()
     (tmp_path / one.specs[0].name).write_text("")
     plan.forget(tmp_path, one)
     assert [path.name for path in tmp_path.iterdir()] == [one.specs[0].name]

@@ -52,5 +52,5 @@ def test_report_round_trips_sorted_by_path(tmp_path):
 def test_noted_tells_of_whole_notes_alone(tmp_path):
     assert results.noted(tmp_path) == set()
     results.write_note(tmp_path, results.ShardResult("train-00000-of-00001", 0, 0, "", ()))
-    (tmp_path / results.NOTES_FOLDER / ".train-00001-of-00002.json.partial").write_text("{")
+    (tmp_path / results.NOTES_FOLDER / ".train-00001-of-00002.json~0a.partial").write_text("{")
     assert results.noted(tmp_path) == {"train-00000-of-00001"}

@@ -3,6 +3,7 @@
 
 import hashlib
 import pathlib
+import secrets
 
 import pytest
 import tensorflow as tf
@@ -81,6 +82,16 @@ def test_a_full_disk_leaves_nothing(spec, tmp_path):
     with pytest.raises(shards.CANNOT_WRITE, match="No space left"):
         shards.write_shard(spec)
     assert not list((tmp_path / "out").iterdir())
+
+
+def test_a_full_disk_leaves_no_note_of_a_shard(spec, tmp_path, monkeypatch):
+    monkeypatch.setattr(secrets, "token_hex", lambda num_bytes: "0")
+    notes = tmp_path / "out" / results.NOTES_FOLDER
+    notes.mkdir()
+    (notes / f".{spec.name}.json~0.partial").symlink_to("/dev/full")
+    with pytest.raises(shards.CANNOT_WRITE, match="No space left"):
+        shards.write_shard(spec)
+    assert not list(notes.iterdir())
 
 
 def test_watch_hears_of_every_clip_and_frame(spec):
