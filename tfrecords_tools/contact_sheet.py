@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import tensorflow as tf
 from PIL import Image, ImageDraw, ImageFont
 
-from official_cvrl import errors, filesystems, manifest, records, regions
+from official_cvrl import errors, manifest, outputs, records, regions
 
 _FRAMES = 6
 _CELL = (176, 132)  # Width and height of a frame's place, in pixels.
@@ -58,10 +58,8 @@ def draw(shard_sets: Sequence[manifest.ShardSet], path: str, *, num_videos: int 
         _draw_row(sheet, _MARGIN + index * row_height, example, shards)
     encoded = io.BytesIO()
     sheet.save(encoded, "PNG", optimize=True)
-    try:
-        filesystems.openable_path(path).write_bytes(encoded.getvalue())
-    except OSError as error:
-        raise errors.UserError(f"--contact_sheet={path}: cannot be written: {error}.") from error
+    with outputs.whole_file(path, setting="--contact_sheet") as file:
+        file.write(encoded.getvalue())
 
 
 def _choose(shards: manifest.ShardSet, count: int) -> list[records.Example]:

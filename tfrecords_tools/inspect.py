@@ -173,6 +173,8 @@ def _parser() -> argparse.ArgumentParser:
 def _run(options: argparse.Namespace) -> int:
     if options.contact_sheet:
         contact_sheet.refuse_other_endings(options.contact_sheet)
+    if options.num_videos < 1:
+        raise errors.UserError(f"--num_videos={options.num_videos} must be at least 1.")
     splits = manifest.list_splits(options.path)
     if options.split is not None or not splits:
         manifest.present_shards(options.path, options.split or "train")  # Raises if there is none.

@@ -11,6 +11,7 @@ import tensorflow as tf
 from PIL import Image
 
 from official_cvrl import manifest, records, regions
+from tests import full_disk
 from tfrecords_tools import check, convert, inspect
 
 
@@ -103,12 +104,25 @@ def test_wrong_places_are_user_errors(tmp_path, folder, capsys):
     assert _inspect(tmp_path / "empty") == 2
     assert "no shards" in capsys.readouterr().err
     assert _inspect(folder, f"--contact_sheet={tmp_path}/no/sheet.png") == 2
-    assert "sheet.png: cannot be written" in capsys.readouterr().err
+    assert "sheet.png' cannot be written" in capsys.readouterr().err
+    for number in ("0", "-3"):
+        assert _inspect(folder, f"--contact_sheet={tmp_path}/a.png", f"--num_videos={number}") == 2
+        assert f"--num_videos={number} must be at least 1" in capsys.readouterr().err
     for name in ("look.xyz", "look"):
         assert _inspect(folder, "--check", f"--contact_sheet={tmp_path}/{name}") == 2
         said = capsys.readouterr()
         assert f"{name}: the picture is a PNG file" in said.err and ".png" in said.err
         assert not said.out and not (tmp_path / name).exists()
+
+
+def test_a_full_disk_leaves_the_picture_before(folder, tmp_path, capsys):
+    sheet = tmp_path / "sheet.png"
+    sheet.write_text("before")
+    with full_disk.full_after(1000):
+        assert _inspect(folder, f"--contact_sheet={sheet}", "--num_videos=1") == 2
+    assert "Give --contact_sheet=FILE.png in a folder that" in capsys.readouterr().err
+    assert sheet.read_text() == "before"
+    assert list(tmp_path.glob("*.p*")) == [sheet]
 
 
 class TestCheck:
