@@ -20,6 +20,7 @@ from tfrecords_tools import annotations, results, video
 _VIDEOS_PER_SHARD = 64
 _USEFUL_SHARDS = 8  # Enough for readers to work side by side on a small data set.
 _LEAST_VIDEOS_PER_SHARD = 4
+_DIGEST = "videos_and_labels_sha256"
 _LOOKS_AT_ONCE = 32  # Files of a bucket take long to tell their size, but can be asked together.
 
 
@@ -99,9 +100,9 @@ def plan_split(
         **dataclasses.asdict(settings),
         "num_shards": count,
         "videos": len(clips),
-        "videos_and_labels_sha256": _digest(clips, label_names),
+        _DIGEST: _digest(clips, label_names),
     }
-    _refuse_other_settings(output, split=name, settings=stated)
+    _refuse_other_settings(output, split=name, settings=stated, choices=choices)
     specs = tuple(
         ShardSpec(
             output=os.fspath(output),
@@ -136,10 +137,17 @@ def _key_frame(clip: annotations.Clip) -> tuple:
     return () if clip.key_frame is None else (dataclasses.asdict(clip.key_frame),)
 
 
-def _refuse_other_settings(output, *, split: str, settings: Mapping[str, Any]) -> None:
+def _refuse_other_settings(
+    output, *, split: str, settings: Mapping[str, Any], choices: Mapping[str, Any]
+) -> None:
     entry = manifest.read_manifest(output)["splits"].get(split)
     before = entry.get("settings", {}) if entry else _noted_settings(output, split)
-    if before is None or before == dict(settings):
+    if before is None:
+        return
+    if before.get(_DIGEST) == settings[_DIGEST]:
+        # An earlier version noted fewer choices, and they led to the same videos.
+        before = {**choices, **before}
+    if before == dict(settings):
         return
     names = [name for name in {**before, **settings} if before.get(name) != settings.get(name)]
     visible = [name for name in names if not name.endswith("sha256")]

@@ -78,6 +78,17 @@ def test_other_settings_are_refused_with_the_difference(tmp_path, changes, words
         _plan(tmp_path, **changes)
 
 
+def test_a_choice_that_was_not_noted_is_refused_if_it_chose_other_videos(tmp_path):
+    clips = [annotations.Clip("", name) for name in ("a.mp4", "b.mp4")]
+    plan.note_settings(tmp_path, _plan_of(tmp_path, clips[0]))
+    assert _plan_of(tmp_path, clips[0], choices={"fold": 1}).settings["fold"] == 1
+    with pytest.raises(errors.UserError, match="fold not given before and 2 now"):
+        _plan_of(tmp_path, clips[1], choices={"fold": 2})
+    plan.note_settings(tmp_path, _plan_of(tmp_path, clips[0], choices={"fold": 1}))
+    with pytest.raises(errors.UserError, match="fold 1 before and 2 now"):
+        _plan_of(tmp_path, clips[0], choices={"fold": 2})
+
+
 def test_only_what_is_there_is_to_be_deleted(tmp_path):
     plan.note_settings(tmp_path, _plan(tmp_path))
     with pytest.raises(errors.UserError, match="or delete .conversion there"):

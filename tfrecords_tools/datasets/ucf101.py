@@ -46,7 +46,7 @@ def read(
             _clip(line, path, root, set(label_names)) for line in files.lines(path, needs=_NEEDS)
         ]
         found[name] = annotations.Split(tuple(clips))
-    return annotations.Annotations(found, label_names)
+    return annotations.Annotations(found, label_names, settings={"fold": fold})
 
 
 def _classes(path: pathlib.Path) -> tuple[str, ...]:

@@ -11,8 +11,8 @@ from tfrecords_tools.datasets import ucf101
 def lists(tmp_path):
     lists = tmp_path / "lists"
     lists.mkdir()
-    # The official files end their lines so.
-    (lists / "classInd.txt").write_bytes(b"1 Archery\r\n2 BabyCrawling\r\n3 Aerobics\r\n")
+    # The official files end their lines so. Numbers, neither lines nor names, make the order.
+    (lists / "classInd.txt").write_bytes(b"3 Aerobics\r\n1 Archery\r\n2 BabyCrawling\r\n")
     (lists / "trainlist01.txt").write_bytes(
         b"Archery/v_Archery_g08_c01.avi 1\r\nBabyCrawling/v_BabyCrawling_g08_c01.avi 2\r\n"
     )
@@ -39,6 +39,7 @@ def test_official_lists(tmp_path, lists, touch, labels_of):
 def test_split_and_fold(tmp_path, lists, labels_of):
     found = ucf101.read(lists, videos=tmp_path, split="train", fold=2)
     assert list(found.splits) == ["train"]
+    assert found.settings == {"fold": 2}
     assert list(labels_of(found.splits["train"])) == ["Archery/v_Archery_g01_c01.avi"]
 
 
