@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 
 from official_cvrl import manifest, records, regions
-from official_cvrl.data import augment, clip_format, detection
+from official_cvrl.data import augment, clip_format, detection, seeds, spatial
+from official_cvrl.data import boxes as boxes_lib
 
 _HEIGHT, _WIDTH, _NUM_FRAMES, _KEY = 48, 80, 9, 4
 _LABELS = ("red", "green", "blue")
@@ -140,6 +141,27 @@ def test_jitter_moves_edges_by_a_share_of_the_box(tmp_path):
     shares = np.array(moved)[:, [0, 2]] - [0.2, 0.6]  # Flips leave height alone.
     assert 0.03 < np.abs(shares).max() <= 0.1 * 0.4 + 1e-6
     assert abs(shares.mean()) < 0.01
+
+
+def test_jitter_has_a_seed_of_its_own():
+    record, epoch = _record("film", _BLACK, [_BOX]), 3
+    train = detection.TrainInput(
+        num_frames=3,
+        temporal_stride=1,
+        crop_size=8,
+        augmentation=_WHOLE,
+        max_boxes=1,
+        box_jitter=0.1,
+    )
+    shown = train.example(tf.constant(record), epoch, label_names=_LABELS, seed=5)["boxes"]
+    key = records.parse_example(record)["example_key"]
+    drawn = seeds.example_seeds(5, example_key=key, epoch=epoch, count=3)
+    draws = spatial.draw(tf.constant([_HEIGHT, _WIDTH]), seed=drawn[0], augmentation=_WHOLE)
+    corners = tf.constant([[_BOX.ymin, _BOX.xmin, _BOX.ymax, _BOX.xmax]])
+    box = boxes_lib.cropped(corners, draws, size=tf.constant([_HEIGHT, _WIDTH]))
+    by_seed = [boxes_lib.jittered(box, amount=0.1, seed=seed) for seed in drawn]
+    # Neither that of the crop, which comes first, nor that of dropout.
+    assert [np.allclose(moved, shown, atol=1e-5) for moved in by_seed] == [False, True, False]
 
 
 def test_detections_take_the_labels_of_the_person_they_fit(tmp_path):
