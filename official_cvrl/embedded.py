@@ -7,13 +7,27 @@ import os
 import pathlib
 import tempfile
 
-from official_cvrl import errors, regions
+from official_cvrl import ava_files, balance, errors, manifest, regions, segments
 from official_cvrl import records as records_lib
 from official_cvrl.data import actors, synthetic
-from tfrecords_tools import convert, key_frames, plan, shards, video
+from tfrecords_tools import (
+    annotations,
+    convert,
+    duplicates,
+    key_frames,
+    one_file,
+    plan,
+    scaling,
+    shards,
+    video,
+)
+from tfrecords_tools.datasets import ava, ava_tables, box_rows, boxes_file, files, folder
 
-# The modules whose code decides what the shards hold.
-_DECIDES = (synthetic, video, plan, key_frames, shards, records_lib, regions)
+# The modules whose code decides what the shards hold: of both data sets, and of each.
+_OF_BOTH = (synthetic, annotations, balance, plan, one_file, video, scaling, key_frames, shards)
+_OF_BOTH += (records_lib, regions, segments, manifest)
+_OF_CLASSES = (folder, duplicates)
+_OF_ACTORS = (actors, boxes_file, box_rows, files, ava, ava_tables, ava_files)
 
 DATA_SETS = ("classes", "actors")
 
@@ -34,8 +48,8 @@ def records(name: str = "classes") -> str:
         raise errors.UserError(
             f"{name!r} is no embedded data set; they are {', '.join(DATA_SETS)}."
         )
-    kind, modules = ("", _DECIDES) if name == "classes" else ("-actors", (actors, *_DECIDES))
-    target = _cache_dir() / f"embedded{kind}-{_digest(modules)}"
+    kind, own = ("", _OF_CLASSES) if name == "classes" else ("-actors", _OF_ACTORS)
+    target = _cache_dir() / f"embedded{kind}-{_digest(own + _OF_BOTH)}"
     try:
         if not target.is_dir():
             print(

@@ -11,7 +11,21 @@ import tensorflow as tf
 from official_cvrl import embedded, errors, manifest, regions
 from official_cvrl import records as records_lib
 from official_cvrl.data import actors, synthetic
-from tfrecords_tools import plan, shards, video
+from tests import imports
+from tfrecords_tools import convert, plan, scaling, video
+
+# What converting imports and no frame, label, box or order comes from: it reads other data sets,
+# looks after processes and files, and tells what became of them.
+_OTHER_DATA_SETS = ("csv_file", "hmdb51", "kinetics", "ucf101")
+_TOOLS = "beam_engine checksums confinement conversion convert engines official_labels results"
+_TOOLS += " sources subsets summary"
+_FOUNDATIONS = "commands detection_metrics errors filesystems locks outputs progress shard_files"
+_FOUNDATIONS += " spelling stack"
+_DO_NOT_DECIDE = {
+    *(f"tfrecords_tools.datasets.{name}" for name in _OTHER_DATA_SETS),
+    *(f"tfrecords_tools.{name}" for name in _TOOLS.split()),
+    *(f"official_cvrl.{name}" for name in _FOUNDATIONS.split()),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -69,7 +83,7 @@ def test_nothing_is_left_of_records_that_could_not_be_finished(cache, monkeypatc
     assert list(cache.iterdir()) == []
 
 
-@pytest.mark.parametrize("module", [synthetic, video, plan, shards, records_lib, regions])
+@pytest.mark.parametrize("module", [synthetic, video, plan, scaling, records_lib, regions])
 def test_other_code_makes_other_records(cache, tmp_path, monkeypatch, module):
     before = embedded.records()
     changed = tmp_path / "changed.py"
@@ -78,6 +92,23 @@ def test_other_code_makes_other_records(cache, tmp_path, monkeypatch, module):
     after = embedded.records()
     assert sorted(map(str, cache.iterdir())) == sorted([before, after])
     assert before != after
+
+
+def test_what_conversion_imports_decides_or_is_known_not_to():
+    """A new module has to be put into one of both, or a cache of old frames would be taken."""
+    decide = {
+        module.__name__ for module in embedded._OF_BOTH + embedded._OF_CLASSES + embedded._OF_ACTORS
+    }
+    found, waiting = set(), {convert.__name__, *decide}
+    while waiting - found:
+        found |= waiting
+        waiting = {
+            name
+            for module in found
+            for name in imports.imported_modules(imports.file_of(module))
+            if imports.file_of(name)
+        }
+    assert found - decide == _DO_NOT_DECIDE
 
 
 def test_other_defaults_of_conversion_make_other_records(monkeypatch):
