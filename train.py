@@ -2,6 +2,7 @@
 """Trains and evaluates what a gin file describes: python train.py --gin_file=pretrain.gin."""
 
 import functools
+import itertools
 import os
 import sys
 
@@ -70,6 +71,7 @@ def main(arguments):
 
 def _run(leftover):
     if leftover or not _GIN_FILE.value:
+        _refuse_unquoted(leftover)
         raise errors.UserError(
             f"{' '.join(leftover) or 'nothing'} was given where --gin_file=NAME.gin is needed; "
             "configs/ holds pretrain.gin, linear_eval.gin, finetune.gin and others."
@@ -88,6 +90,17 @@ def _run(leftover):
             gin_utils.save_operative_config, may_change=_MAY_CHANGE_IN_A_RUN
         ),
     )
+
+
+def _refuse_unquoted(leftover):
+    """Without its quotes a shell hands over `NAME = VALUE` as three words."""
+    last = _GIN_PARAM.value[-1] if _GIN_PARAM.value else ""
+    if leftover and last and (last.endswith("=") or leftover[0].startswith("=")):
+        rest = itertools.takewhile(lambda word: not word.startswith("--"), leftover)
+        raise errors.UserError(
+            f"--gin_param={last} ends at the space behind it; put quotes around it: "
+            f'--gin_param="{" ".join([last, *rest])}"'
+        )
 
 
 def _default_model_dir():

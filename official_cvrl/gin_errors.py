@@ -24,6 +24,9 @@ def of_syntax(name: str) -> Iterator[None]:
         line = place[1] if isinstance(error, SyntaxError) else place[0]
         if token := re.search(r"Failed to parse token '(.*)'", message):
             message = f"'{token[1]}' is no value (text needs quotes, a reference @, a macro %)"
+        if "expected ':' or '='" in message:  # Of a block, which no single line is.
+            quoted = ", all of it in quotes" if name.startswith("--") else ""
+            message = f"write NAME = VALUE{quoted}"
         raise errors.UserError(f"{location(name, line)}: cannot be read: {message}") from None
     except errors.UserError as error:
         message, line, *_ = *_GIN_LOCATION.split(str(error)), None

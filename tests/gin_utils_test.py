@@ -323,6 +323,7 @@ def test_parameter_may_leave_the_module_out(toys, folder):
             "toys.run.model_dir = some/where",
             "--gin_param=.*: cannot be read: 'some' is no value",
         ),
+        ("NUM_STEPS", "--gin_param=NUM_STEPS: cannot be read: write NAME = VALUE, .* in quotes"),
         ("NUM_STEPS = 1", "--gin_param=NUM_STEPS = 1: NUM_STEPS is never used"),
     ],
 )

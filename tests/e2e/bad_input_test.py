@@ -65,6 +65,20 @@ def test_without_a_gin_file(capsys, arguments, given):
     assert said.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("words", "binding"),
+    [
+        (["--gin_param=TRAIN_STEPS", "=", "3"], "TRAIN_STEPS = 3"),
+        (["--gin_param=TRAIN_STEPS", "=3", "--mode=train"], "TRAIN_STEPS =3"),
+        (["--gin_param=TRAIN_STEPS=", "3"], "TRAIN_STEPS= 3"),
+    ],
+)
+def test_a_binding_without_quotes(capsys, words, binding):
+    with flagsaver.flagsaver():
+        assert train.main(flags.FLAGS(["train.py", "--gin_file=pretrain.gin", *words])) == 2
+    assert f'put quotes around it: --gin_param="{binding}"\n' in capsys.readouterr().err
+
+
 def test_a_profile_of_no_training(refused_here, tmp_path, records):
     arguments = {"model_dir": tmp_path / "run", "data_dir": records, "profile": True}
     assert "--profile" in refused_here("pretrain.gin", mode="eval", **arguments)
