@@ -4,6 +4,7 @@
 import functools
 import itertools
 import os
+import shlex
 import sys
 
 from absl import app, flags, logging
@@ -79,7 +80,7 @@ def _run(leftover):
     gin_utils.parse(_GIN_FILE.value, _GIN_PARAM.value)
     model_dir = _MODEL_DIR.value or _default_model_dir()
 
-    print(f"Run folder: {model_dir} (tensorboard --logdir={model_dir})", flush=True)
+    print(f"Run folder: {model_dir} (tensorboard --logdir={shlex.quote(model_dir)})", flush=True)
     return gin_utils.configured(experiment.run)(
         mode=_MODE.value,
         model_dir=model_dir,

@@ -16,6 +16,7 @@ import dataclasses
 import json
 import os
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -145,7 +146,8 @@ def present_shards(
         if not by_split:
             raise errors.UserError(
                 f"{missing}, nor of any other. If it holds videos, convert them first: python -m "
-                f"tfrecords_tools.convert --dataset=folder --videos={directory} --output=MY_RECORDS"
+                f"tfrecords_tools.convert --dataset=folder --videos={shlex.quote(str(directory))} "
+                "--output=MY_RECORDS"
             )
         raise errors.UserError(f"{missing}. Splits there are: {', '.join(sorted(by_split))}.")
     if len(by_split[split]) > 1:

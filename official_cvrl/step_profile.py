@@ -2,6 +2,7 @@
 """A TensorBoard profile of a few training steps."""
 
 import contextlib
+import shlex
 from collections.abc import Iterator
 
 import tensorflow as tf
@@ -51,6 +52,7 @@ class StepProfile:
         tf.profiler.experimental.stop()
         print(
             f"\nProfile of steps up to {self._steps[-1]}: {self._folder}/plugins/profile "
-            f"(pip install tensorboard-plugin-profile; tensorboard --logdir={self._folder})",
+            "(pip install tensorboard-plugin-profile; "
+            f"tensorboard --logdir={shlex.quote(self._folder)})",
             flush=True,
         )

@@ -29,12 +29,13 @@ def _run(profile, steps):
 
 
 def test_one_profile_of_the_steps_asked_for(tmp_path, capsys):
-    _run(step_profile.StepProfile(str(tmp_path), range(2, 4)), range(1, 6))
-    (path,) = _profiles(tmp_path)
+    folder = str(tmp_path / "a run")
+    _run(step_profile.StepProfile(folder, range(2, 4)), range(1, 6))
+    (path,) = _profiles(folder)
     with open(path, "rb") as file:
         recorded = file.read()
     assert b"MatMul" in recorded and b"train" in recorded
-    assert f"tensorboard --logdir={tmp_path}" in capsys.readouterr().out
+    assert f"tensorboard --logdir='{folder}')" in capsys.readouterr().out
 
 
 def test_nothing_is_recorded_of_no_steps(tmp_path):

@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import pathlib
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -166,7 +167,7 @@ def videos_folder(path: str | os.PathLike[str]) -> pathlib.Path | epath.Path:
         raise errors.UserError(
             f"--videos={path}: this is a folder of records, made by a conversion; give the folder "
             "of the videos. To look into records: python -m tfrecords_tools.inspect "
-            f"{path}"
+            f"{shlex.quote(os.fspath(path))}"
         )
     return root
 

@@ -4,6 +4,7 @@
 import dataclasses
 import hashlib
 import os
+import shlex
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -261,6 +262,6 @@ class _Batches:
             fault = faults.told(error.message)
             raise errors.UserError(
                 f"{self.data_dir}: split {self.split!r} cannot be read: {fault}. "
-                f"python -m tfrecords_tools.inspect {self.data_dir} --check names every such "
-                "record."
+                f"python -m tfrecords_tools.inspect {shlex.quote(self.data_dir)} --check names "
+                "every such record."
             ) from error

@@ -1,6 +1,8 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """The detector that a run trained: backbone and action head, with the way they are tested."""
 
+import shlex
+
 import numpy as np
 import tensorflow as tf
 
@@ -57,7 +59,8 @@ class Detector:
             raise errors.UserError(
                 f"{model_dir} trained no detector (python train.py --gin_file=detect.gin); it did "
                 "if an earlier version of this package made it: give its command once more, with "
-                f"--mode=train --data_dir={info.data_dir}, which describes a finished run anew."
+                f"--mode=train --data_dir={shlex.quote(info.data_dir)}, which describes a "
+                "finished run anew."
             )
         backbone, self.checkpoint = run_info.load_backbone(model_dir, info)
         head = run_info.load_action_head(

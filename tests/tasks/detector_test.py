@@ -53,8 +53,9 @@ def test_any_number_of_boxes(source, tmp_path):
 
 def test_a_run_that_trained_no_detector_is_refused(source, tmp_path):
     tiny_detector.write_run(tmp_path, source, tiny_detector.make_task(source))
-    info = run_info.read(str(tmp_path))
+    info = dataclasses.replace(run_info.read(str(tmp_path)), data_dir="/my records")
+    said = r"trained no detector .*detect\.gin.*'/my records'"
     for field in ("action_head", "key_frames"):
         run_info.write(str(tmp_path), dataclasses.replace(info, **{field: None}))
-        with pytest.raises(errors.UserError, match=r"trained no detector .*detect\.gin"):
+        with pytest.raises(errors.UserError, match=said):
             detector.Detector(str(tmp_path))

@@ -69,9 +69,9 @@ def test_records_are_no_videos(tmp_path, touch, name):
     split = folder.read(tmp_path).splits["train"]
     assert [clip.data_path for clip in split.clips] == ["run/a.mp4"]
     assert [one.reason for one in split.refused] == ["not a video by its name (a shard of records)"]
-    touch(tmp_path, name)
-    with pytest.raises(errors.UserError, match="this is a folder of records.*inspect"):
-        folder.read(tmp_path)
+    touch(tmp_path / "my records", name)
+    with pytest.raises(errors.UserError, match="a folder of records.*inspect '.*my records'"):
+        folder.read(tmp_path / "my records")
 
 
 def test_a_class_called_like_a_split_is_still_a_class(tmp_path, touch):
