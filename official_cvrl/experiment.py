@@ -128,7 +128,7 @@ def run(
 
     def on_begin():
         # A run is described by what it was trained with, and once nothing is left to be refused.
-        filesystems.openable_path(folder).mkdir(parents=True, exist_ok=True)
+        _make(folder)
         finished = step >= loop.train_steps
         save_config(folder, begun=step > 0, finished=finished)
         if not finished:
@@ -187,13 +187,28 @@ def _refuse_unwritable(model_dir):
         filesystems.openable_path(model_dir)  # Refuses what cannot be opened.
         return
     place = os.path.abspath(model_dir)
-    while not os.path.exists(place):
+    while not os.path.lexists(place):  # A link whose target is not mounted is there, too.
         place = os.path.dirname(place)
-    writable = os.path.isdir(place) and os.access(place, os.W_OK)
-    if not writable:
-        raise errors.UserError(
-            f"The run's folder {model_dir!r} cannot be written. Give another --model_dir."
-        )
+    if not os.path.exists(place):
+        raise _unwritable(model_dir, f"{place} links to what is not there")
+    if not os.path.isdir(place):
+        raise _unwritable(model_dir, f"{place} is no folder")
+    if not os.access(place, os.W_OK):
+        raise _unwritable(model_dir, f"no permission to write in {place}")
+
+
+def _make(folder):
+    """Some folders only refuse when they are written to, such as those in /proc."""
+    try:
+        filesystems.openable_path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(folder, error.strerror or error) from error
+
+
+def _unwritable(model_dir, reason):
+    return errors.UserError(
+        f"The run's folder {model_dir!r} cannot be written: {reason}. Give another --model_dir."
+    )
 
 
 def _refuse_other_data(model_dir, source, *, mode):

@@ -9,6 +9,7 @@ from absl import flags
 from absl.testing import flagsaver
 
 import train
+from official_cvrl import errors, experiment
 from tests.e2e import conftest
 
 
@@ -106,6 +107,13 @@ def test_a_run_folder_that_cannot_be_made(refused_here, tmp_path, records):
     blocked.write_text("")
     message = refused_here("pretrain.gin", model_dir=blocked / "run", data_dir=records)
     assert str(blocked) in message
+    link = tmp_path / "extern"
+    link.symlink_to(tmp_path / "not_mounted")
+    for folder in (link, link / "run"):
+        message = refused_here("pretrain.gin", model_dir=folder, data_dir=records)
+        assert f"cannot be written: {link} links to what is not there" in message
+    with pytest.raises(errors.UserError, match="'/proc/nope' cannot be written: "):
+        experiment._make("/proc/nope")
 
 
 def test_nothing_to_evaluate(refused_here, tmp_path, records):
