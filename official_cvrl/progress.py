@@ -4,6 +4,7 @@
 import collections
 import statistics
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from typing import TextIO
@@ -11,8 +12,10 @@ from typing import TextIO
 import tqdm
 
 _SECONDS_BETWEEN_LINES = 10.0
-# The rate is the median over so many updates: an evaluation in between does not move it.
-_UPDATES_REMEMBERED = 15
+# The rate is the median over so many spans: an evaluation in between does not move it.
+_SPANS_REMEMBERED = 15
+# What several threads do comes in bursts: a span holds more than one.
+_SECONDS_OF_A_SPAN = 1.0
 _BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{unit} [{elapsed}{postfix}]"
 _COUNT = "{desc}: {n_fmt}{unit} [{elapsed}{postfix}]"
 
@@ -27,6 +30,7 @@ class Progress:
         done: how many were done before this process started.
         each: what one of them holds, such as 64 "clips"; told as a rate, too.
         stream: where to write, standard error by default; a bar is drawn if it is a terminal.
+        quiet: whether to show nothing at all.
     """
 
     def __init__(
@@ -38,15 +42,18 @@ class Progress:
         done: int = 0,
         each: Mapping[str, float] | None = None,
         stream: TextIO | None = None,
+        quiet: bool = False,
     ):
         self._stream = stream or sys.stderr
         self._label, self._unit, self._total = label, unit, total
         self._counted = {unit: 1, **(each or {})}
         self._done = self._shown = done
-        self._last_line = self._last_update = time.monotonic()
-        self._paces = collections.deque(maxlen=_UPDATES_REMEMBERED)
-        self._bar = None
-        if self._stream.isatty():
+        self._last_line = self._span_began = time.monotonic()
+        self._done_before_span = done
+        self._paces = collections.deque(maxlen=_SPANS_REMEMBERED)
+        self._lock = threading.Lock()
+        self._bar, self._quiet = None, quiet
+        if self._stream.isatty() and not quiet:
             self._bar = tqdm.tqdm(
                 total=total,
                 initial=done,
@@ -57,6 +64,11 @@ class Progress:
                 file=self._stream,
                 dynamic_ncols=True,
             )
+
+    def add(self, count: int) -> None:
+        """Says that so many more are done, or have to be done again, if negative; in any thread."""
+        with self._lock:
+            self.update(self._done + count)
 
     def update(self, done: int, values: Mapping[str, str] | None = None) -> None:
         """Says how much is done now, with the newest values by name."""
@@ -79,14 +91,18 @@ class Progress:
         return time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES
 
     def _note_pace(self, done):
-        """Remembers the seconds a unit took since the update before."""
-        now = time.monotonic()
-        if done > self._done:
-            self._paces.append((now - self._last_update) / (done - self._done))
-        self._last_update = now
+        """Remembers the seconds that a unit took in the span that ends now, if one does."""
+        units, seconds = done - self._done_before_span, time.monotonic() - self._span_began
+        if units > 0 and (seconds >= _SECONDS_OF_A_SPAN or done == self._total):
+            self._paces.append(seconds / units)
+        elif units >= 0:
+            return
+        self._done_before_span, self._span_began = done, time.monotonic()
 
     def _print_line(self, values):
         self._last_line, self._shown = time.monotonic(), self._done
+        if self._quiet:
+            return
         of = f"/{self._total}" if self._total else ""
         facts = [f"{self._done}{of} {self._unit}", *self._facts(values)]
         print(f"{self._label}: {', '.join(facts)}", file=self._stream, flush=True)
@@ -94,7 +110,7 @@ class Progress:
     def _facts(self, values):
         """Rates, the time left and the values, in words."""
         pace = statistics.median(self._paces) if self._paces else 0.0
-        for name, count in self._counted.items():
+        for name, count in self._counted.items() if self._paces else ():
             yield f"{_three_digits(count / max(pace, 1e-9))} {name}/s"
         if self._total:
             yield f"{self._time_left(pace)} left"
@@ -102,7 +118,7 @@ class Progress:
             yield f"{name} {value}"
 
     def _time_left(self, pace):
-        units = self._total - self._done
+        units = max(self._total - self._done, 0)
         # The first units took the compilation's time, too, which says nothing of the rest.
         return clock(units * pace) if len(self._paces) > 1 or not units else "?"
 

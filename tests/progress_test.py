@@ -63,6 +63,32 @@ def test_compilation_and_an_evaluation_do_not_move_the_rate(clock):
     assert line == "train: 50/100 steps, 1 steps/s, 0:50 left"
 
 
+def test_what_comes_in_bursts_has_the_rate_of_all(clock):
+    pairs = [update for n in range(1, 11) for update in ((2 * n - 1, 1.5), (2 * n, 0))]
+    line = _shown_after(clock, total=100, updates=pairs)
+    assert line == "train: 13/100 steps, 1.33 steps/s, 1:05 left"
+
+
+def test_what_is_done_again_is_taken_back(clock):
+    stream = io.StringIO()
+    shown = progress.Progress(label="convert", unit="videos", total=8, stream=stream)
+    for count, seconds in [(1, 2), (3, 6), (-4, 2), (4, 8), (4, 8)]:
+        clock[0] += seconds
+        shown.add(count)
+    shown.close()
+    first, *_, last = stream.getvalue().splitlines()
+    assert first == "convert: 0/8 videos, 0.5 videos/s, 0:16 left"
+    assert last == "convert: 8/8 videos, 0.5 videos/s, 0:00 left"
+
+
+@pytest.mark.parametrize("stream", [io.StringIO(), _Terminal()])
+def test_quiet_shows_nothing(stream):
+    shown = progress.Progress(label="test", unit="videos", total=1, stream=stream, quiet=True)
+    shown.update(1)
+    shown.close()
+    assert not stream.getvalue()
+
+
 def test_thousands_a_second_are_digits(clock):
     line = _shown_after(clock, total=10**6, updates=[(1, 90), (11_101, 10), (22_201, 10)])
     assert ", 1,110 steps/s, " in line

@@ -4,15 +4,15 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
-import tqdm
 from etils import epath
 
-from official_cvrl import manifest, records, shard_files
+from official_cvrl import manifest, progress, records, shard_files
 from tfrecords_tools import checksums, engines
 
 
@@ -32,9 +32,12 @@ def check_split(data_dir: str | os.PathLike[str], split: str, *, quiet: bool = F
     label_names = manifest.read_labels(data_dir)
     faults = [f"{name} is missing" for name in missing]
     seen: dict[str, str] = {}
+    listed = [known[path.name]["num_examples"] for path in paths if path.name in known]
+    total = sum(listed) if len(listed) == len(paths) else None
+    bar = progress.Progress(label=f"check {split}", unit="records", total=total, quiet=quiet)
     with (
         concurrent.futures.ThreadPoolExecutor(engines.available_cores()) as pool,
-        tqdm.tqdm(desc=split, unit=" records", disable=True if quiet else None) as bar,
+        contextlib.closing(bar),
     ):
         checks = [
             pool.submit(_check_shard, path, known.get(path.name), label_names, bar)
@@ -56,7 +59,10 @@ def _repeated(shard: str, example_ids: Sequence[str], seen: dict[str, str]) -> l
 
 
 def _check_shard(
-    path: epath.Path, known: Mapping[str, Any] | None, label_names: Sequence[str], bar: tqdm.tqdm
+    path: epath.Path,
+    known: Mapping[str, Any] | None,
+    label_names: Sequence[str],
+    bar: progress.Progress,
 ) -> tuple[list[str], list[str]]:
     faults, example_ids, count = [], [], 0
     if known is not None and known["sha256"] != checksums.sha256(path):
@@ -67,7 +73,7 @@ def _check_shard(
         faults.append(f"{path.name}: the shard is empty (0 bytes)")
     for place, serialized in _records(path, faults):
         count += 1
-        bar.update()
+        bar.add(1)
         try:
             example = records.decode_example(serialized)
         except ValueError as error:

@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import os
 from collections.abc import Callable, Sequence
 
-import tqdm
-
-from official_cvrl import errors, manifest
+from official_cvrl import errors, manifest, progress
 from tfrecords_tools import plan, results, summary
 
 
@@ -46,15 +45,11 @@ def _write_missing(
     specs = [spec for one in plans for spec in one.missing]
     total = sum(len(spec.clips) for one in plans for spec in one.specs)
     missing = sum(len(spec.clips) for spec in specs)
-    with tqdm.tqdm(
-        total=total,
-        initial=total - missing,
-        desc="converting",
-        unit=" videos",
-        dynamic_ncols=True,
-        disable=True if quiet else None,  # None: only where a person sees it.
-    ) as bar:
-        done = write_shards(specs, on_clips=bar.update) if specs else []
+    bar = progress.Progress(
+        label="convert", unit="videos", total=total, done=total - missing, quiet=quiet
+    )
+    with contextlib.closing(bar):
+        done = write_shards(specs, on_clips=bar.add) if specs else []
     return {result.name: result for result in done}
 
 

@@ -380,7 +380,7 @@ def _parser() -> argparse.ArgumentParser:
         "on whatever its own flags say, which follow a lone --; the bytes are the same",
     )
     add("--workers", type=int, metavar="N", help="local: processes (default: one per core)")
-    add("--quiet", action="store_true", help="no progress bar")
+    add("--quiet", action="store_true", help="no progress, neither bar nor lines")
     return parser
 
 

@@ -166,7 +166,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--check", action="store_true", help="read every record, decode every frame")
     add("--contact_sheet", metavar="FILE.png", help="draw a picture of some videos")
     add("--num_videos", type=int, default=12, metavar="N", help="rows of the picture (default: 12)")
-    add("--quiet", action="store_true", help="no progress bar")
+    add("--quiet", action="store_true", help="no progress, neither bar nor lines")
     return parser
 
 

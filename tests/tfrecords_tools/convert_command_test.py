@@ -31,12 +31,14 @@ class TestCommand:
 
     def test_full_disk(self, class_folders, tmp_path, capsys):
         (tmp_path / ".train-00001-of-00003.partial").symlink_to("/dev/full")
-        arguments = [f"--videos={class_folders}", f"--output={tmp_path}", "--quiet", "--workers=1"]
-        assert convert.main(["--dataset=folder", *arguments]) == 2
+        arguments = [f"--videos={class_folders}", f"--output={tmp_path}", "--workers=1"]
+        assert convert.main(["--dataset=folder", *arguments, "--quiet"]) == 2
         assert "No space left" in capsys.readouterr().err
         assert not list(tmp_path.glob("*.partial"))
         assert convert.main(["--dataset=folder", *arguments]) == 0
-        assert "1 kept from before" in capsys.readouterr().out
+        out, err = capsys.readouterr()
+        assert "1 kept from before" in out
+        assert err.startswith("convert: 11/11 videos, ")  # Also where there is no terminal.
 
     @pytest.mark.parametrize(
         "name",

@@ -67,6 +67,11 @@ def test_tells_what_is_there(converted, capsys):
     assert "2 failed, 1 incomplete, 1 skipped" in told
 
 
+def test_a_check_tells_how_far_it_is(converted, capsys):
+    assert inspect.main([str(converted), "--check"]) == 0
+    assert capsys.readouterr().err.startswith("check train: 9/9 records, ")
+
+
 def test_tells_the_same_without_manifest_and_report(folder, capsys):
     _inspect(folder)
     first = capsys.readouterr().out
