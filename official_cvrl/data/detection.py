@@ -257,7 +257,8 @@ def _as_numbers(example_id):
         tf.strings.length(example_id) <= example_ids.MAX_BYTES,
         example_id,
         example_id=tf.strings.join([tf.strings.substr(example_id, 0, 40), "…"]),
-        fault=f"has a name of more than {example_ids.MAX_BYTES} bytes",
+        fault=f"has a name of more than {example_ids.MAX_BYTES} bytes; give it a shorter one",
+        unfit=True,
     )
     return example_ids.to_numbers(whole)
 
@@ -308,15 +309,22 @@ def _persons(serialized, record, label_names, *, max_boxes):
 
 
 def _unfaulty(found, record, num_classes, max_boxes):
+    no_boxes = "has no key frame; convert with --dataset=boxes or ava (docs/detection.md)"
+    too_many = f"has more than max_boxes={max_boxes} boxes; raise max_boxes"
     faulty = {
-        "has no key frame; convert with --dataset=ava or boxes": found["key_frame_index"] < 0,
-        f"has more than max_boxes={max_boxes} boxes": tf.shape(found["boxes"])[0] > max_boxes,
+        no_boxes: found["key_frame_index"] < 0,
+        too_many: tf.shape(found["boxes"])[0] > max_boxes,
         f"has a label beyond the {num_classes} of labels.txt": tf.reduce_any(
             found["labels"] >= num_classes
         ),
     }
     looked_at = [
-        faults.require(~is_faulty, is_faulty, example_id=record["example_id"], fault=fault)
+        faults.require(
+            *(~is_faulty, is_faulty),
+            example_id=record["example_id"],
+            fault=fault,
+            unfit=fault in (no_boxes, too_many),
+        )
         for fault, is_faulty in faulty.items()
     ]
     with tf.control_dependencies(looked_at):

@@ -260,8 +260,10 @@ class _Batches:
             yield from self.batches
         except (tf.errors.InvalidArgumentError, tf.errors.DataLossError) as error:
             fault = faults.told(error.message)
-            raise errors.UserError(
-                f"{self.data_dir}: split {self.split!r} cannot be read: {fault}. "
-                f"python -m tfrecords_tools.inspect {shlex.quote(self.data_dir)} --check names "
-                "every such record."
-            ) from error
+            said = f"{self.data_dir}: split {self.split!r} cannot be read: {fault}."
+            if faults.is_damage(fault):
+                said += (
+                    f" python -m tfrecords_tools.inspect {shlex.quote(self.data_dir)} --check "
+                    "names every such record."
+                )
+            raise errors.UserError(said) from error

@@ -358,11 +358,12 @@ def frames_of(record, indices):
 
 
 def _require_one_label(record, value):
-    labels, example_id = record["labels"], record["example_id"]
-    fault = tf.strings.format("has {} labels, and a classifier learns one a video", tf.size(labels))
-    value = faults.require(tf.size(labels) < 2, value, example_id=example_id, fault=fault)
-    labelled = tf.reduce_any(labels >= 0)
-    return faults.require(labelled, value, example_id=example_id, fault="has no label")
+    labels, named = record["labels"], {"example_id": record["example_id"], "unfit": True}
+    several = "has {} labels, and a classifier learns one a video; leave others out"
+    fault = tf.strings.format(several, tf.size(labels))
+    value = faults.require(tf.size(labels) < 2, value, fault=fault, **named)
+    fault = "has no label; leave it out, or convert with labels (docs/data.md)"
+    return faults.require(tf.reduce_any(labels >= 0), value, fault=fault, **named)
 
 
 def _identity(record, shards):

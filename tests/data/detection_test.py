@@ -188,8 +188,8 @@ def test_a_key_frame_without_anybody_counts_nothing(tmp_path):
 @pytest.mark.parametrize(
     ("boxes", "max_boxes", "words"),
     [
-        (None, 5, "film0@902 has no key frame"),
-        ([0, 1], 1, "film0@902 has more than max_boxes=1 boxes"),
+        (None, 5, "film0@902 is readable, but has no key frame"),
+        ([0, 1], 1, "film0@902 is readable, but has more than max_boxes=1 boxes"),
         ([7], 5, "film0@902 has a label beyond the 3 of labels.txt"),
     ],
 )
@@ -211,7 +211,7 @@ def test_names_are_whole_or_refused(tmp_path):
         == f"{film}@902"
     )
     shards = _shards(tmp_path, (_BLACK, [_BOX]), film="a" * 509)
-    with pytest.raises(tf.errors.InvalidArgumentError, match=r"aaa… has a name of more than 512"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"aaa… is readable, but has a name"):
         next(iter(_tested(shards)))
 
 

@@ -5,9 +5,10 @@ import functools
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from official_cvrl import errors
-from official_cvrl.data import augment, clip_format, feed, pipeline
+from official_cvrl.data import augment, clip_format, faults, feed, pipeline
 from tests import replicas
 from tests.data import shards as tiny
 
@@ -109,6 +110,21 @@ def test_an_unreadable_record_is_the_users_to_mend(tmp_path, role):
     with pytest.raises(errors.UserError, match=expected):
         for _ in _feed(tmp_path).batches(role):
             pass
+
+
+def test_a_name_is_told_as_it_is_and_a_check_where_it_finds_the_fault(tmp_path):
+    def told(unfit):
+        condition = tf.constant(False)
+        fault = {"example_id": "Horse's \\ “été”", "fault": "has no label", "unfit": unfit}
+        dataset = tf.data.Dataset.range(1).map(lambda n: faults.require(condition, n, **fault))
+        with pytest.raises(errors.UserError) as refusal:
+            list(feed._Batches(dataset, "my records", "train"))
+        return str(refusal.value)
+
+    begin = "my records: split 'train' cannot be read: example Horse's \\ “été” "
+    assert told(True) == f"{begin}is readable, but has no label."
+    check = "python -m tfrecords_tools.inspect 'my records' --check names every such record."
+    assert told(False) == f"{begin}has no label. {check}"
 
 
 def test_a_damaged_record_is_the_users_to_mend(tmp_path):
