@@ -105,7 +105,7 @@ def curves(members: Sequence[Member]) -> markup.Markup:
         if len(lines[place, measure]) > 1
     ]
     if not charts:
-        return markup.section("Curves", "There is no scalar that two of the runs wrote down.")
+        return markup.section("Curves", "There is no scalar that two of the runs wrote down twice.")
     return markup.section(
         "Curves",
         "Point at a curve, or use the arrow keys, to read all of them.",

@@ -26,6 +26,11 @@ class Data:
     num_videos: Mapping[str, int]
     fault: str = ""
 
+    @property
+    def is_unlabelled(self) -> bool:
+        """Whether there are videos, and none has a label."""
+        return any(self.num_videos.values()) and not self.num_classes
+
 
 def read_data(family: Sequence[runs.Run]) -> Mapping[str, Data]:
     """Returns what is known of the data of some runs, by folder."""

@@ -30,9 +30,7 @@ def curves(
     ]
     found.sort(key=lambda item: place(item[0]))
     if not found:
-        return markup.section(
-            "Curves", "There are none: nothing was written down in train/ and eval/."
-        )
+        return markup.section("Curves", _why_none({**train.scalars, **test.scalars}))
     num_classes = data[run.info.data_dir].num_classes
     together = _train_and_test(run, found)
     charts = [_both(*together, num_classes)] if together else []
@@ -46,6 +44,16 @@ def curves(
         "Blue is training, each point the mean since the point before; orange is the test videos. "
         "Point at a curve, or use the arrow keys, to read it.",
         markup.element("div", *charts, class_="charts"),
+    )
+
+
+def _why_none(scalars):
+    if not scalars:
+        return "There are none: nothing was written down in train/ and eval/."
+    step = max(series.steps[-1] for series in scalars.values())
+    return (
+        "There are none: a curve needs two points, and nothing but zero was written down twice up "
+        f"to step {step:,}. A longer run, or a smaller summary_interval, has more."
     )
 
 

@@ -43,14 +43,23 @@ def section(
                 _table(rows, data[folder].num_classes, shown or {}),
             ]
     if not tables:
-        tables = [markup.element("p", f"Nothing was evaluated yet: {_way_out(family)}.")]
+        tables = [markup.element("p", _why_none(run, family, data[run.info.data_dir]))]
     return markup.element("section", markup.element("h2", "Results"), *tables)
 
 
-def _way_out(family):
+def _why_none(run, family, data):
+    if data.is_unlabelled:
+        return (
+            f"Nothing can be measured on {facts.data_name(run.info.data_dir)}: its records have no "
+            "labels. python -m official_cvrl.probe measures this run's backbone on records that "
+            "have: give it --model_dir=RUN and --data_dir=LABELLED_RECORDS."
+        )
     if any(checkpoints.newest_whole(member.model_dir) for member in family):
-        return "train.py with --mode=eval does it"
-    return "no checkpoint is there, so train first, with the command that began the run"
+        return "Nothing was evaluated yet: train.py with --mode=eval does it."
+    return (
+        "Nothing was evaluated yet: no checkpoint is there, so train first, with the command that "
+        "began the run."
+    )
 
 
 def _caption(where, data, rows):

@@ -57,7 +57,10 @@ def test_what_says_nothing_is_left_out(tmp_path):
 
 def test_a_run_without_events(tmp_path):
     run = conftest.write_run(tmp_path / "run", data_dir=tmp_path)
-    assert "There are none" in _curves(run)
+    assert "nothing was written down" in _curves(run)
+    conftest.write_events(tmp_path / "run" / "train", {"accuracy": {6: 0.5}})
+    assert "There are none: a curve needs two points" in _curves(run)
+    assert "nothing but zero was written down twice up to step 6" in _curves(run)
 
 
 def _png(height, width):

@@ -73,3 +73,13 @@ def test_nothing_evaluated(tmp_path):
     conftest.write_checkpoint(run)
     _, captions, _ = _tables(runs.read(run))
     assert captions == ["Nothing was evaluated yet: train.py with --mode=eval does it."]
+
+
+def test_what_has_no_labels_is_not_to_be_evaluated(tmp_path):
+    data = conftest.write_records(tmp_path / "films", label_names=(), train=1, test=1)
+    run = conftest.write_run(tmp_path / "run", data_dir=data)
+    conftest.write_checkpoint(run)
+    _, (said,), _ = _tables(runs.read(run))
+    assert said.startswith("Nothing can be measured on films: its records have no labels. ")
+    assert "official_cvrl.probe" in said
+    assert "--mode=eval" not in said
