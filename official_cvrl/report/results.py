@@ -29,32 +29,39 @@ def section(
         run: whose page it is; its data come first.
         family: see `runs.family`.
         data: see `facts.read_data`.
-        shown: by folder; runs that are not in it are called by their folder's name alone.
+        shown: by folder; runs that are not in it are called by their folder's name alone, and left
+            out where they have no results.
     """
-    evaluated = [member for member in family if member.results]
+    shown = shown or {}
+    evaluated = [member for member in family if member.results or member.model_dir in shown]
     folders = dict.fromkeys([run.info.data_dir, *(member.info.data_dir for member in evaluated)])
     tables = []
     for folder in folders:
         rows = [member for member in evaluated if member.info.data_dir == folder]
-        if rows:
+        if any(row.results for row in rows):
             where = f" of {facts.data_name(folder)}" if len(folders) > 1 else ""
             tables += [
                 _caption(where, data[folder], rows),
-                _table(rows, data[folder].num_classes, shown or {}),
+                _table(rows, data[folder], shown),
+            ]
+        elif rows:
+            tables += [
+                markup.element("p", f"{shown[row.model_dir].name}: {_why_none(row, data[folder])}")
+                for row in rows
             ]
     if not tables:
-        tables = [markup.element("p", _why_none(run, family, data[run.info.data_dir]))]
+        tables = [markup.element("p", _why_none(run, data[run.info.data_dir], family))]
     return markup.element("section", markup.element("h2", "Results"), *tables)
 
 
-def _why_none(run, family, data):
+def _why_none(run, data, family=()):
     if data.is_unlabelled:
         return (
             f"Nothing can be measured on {facts.data_name(run.info.data_dir)}: its records have no "
             "labels. python -m official_cvrl.probe measures this run's backbone on records that "
             "have: give it --model_dir=RUN and --data_dir=LABELLED_RECORDS."
         )
-    if any(checkpoints.newest_whole(member.model_dir) for member in family):
+    if any(checkpoints.newest_whole(member.model_dir) for member in (run, *family)):
         return "Nothing was evaluated yet: train.py with --mode=eval does it."
     return (
         "Nothing was evaluated yet: no checkpoint is there, so train first, with the command that "
@@ -63,20 +70,20 @@ def _why_none(run, family, data):
 
 
 def _caption(where, data, rows):
-    if all(set(row.results) == {"frame_map"} for row in rows):
+    if {tag for row in rows for tag in row.results} == {"frame_map"}:
         return markup.element("p", f"{measures.describe('frame_map').caption[:-1]}{where}.")
     chance = f"; chance is a guess among {data.num_classes:,} classes" if data.num_classes else ""
     return markup.element("p", f"How often each is right on the test videos{where}{chance}.")
 
 
-def _table(rows, num_classes, shown):
+def _table(rows, data, shown):
     tags = sorted({tag for row in rows for tag in row.results}, key=_place)
     heads = [markup.element("th", measures.describe(tag).title, scope="col") for tag in tags]
     lines = [
-        _line(shown.get(row.model_dir, Shown(row.name)), _description(row), row.results, tags)
+        _line(shown.get(row.model_dir, Shown(row.name)), _description(row, data), row.results, tags)
         for row in rows
     ]
-    chance = {tag: measures.guess(tag, num_classes=num_classes) for tag in tags}
+    chance = {tag: measures.guess(tag, num_classes=data.num_classes) for tag in tags}
     known = {tag: value for tag, value in chance.items() if value is not None}
     if known:
         lines.append(_line(Shown("Chance", "chance"), "", known, tags))
@@ -90,7 +97,9 @@ def _table(rows, num_classes, shown):
     return markup.element("div", table, class_="wide")
 
 
-def _description(run):
+def _description(run, data):
+    if not run.results:
+        return f"{run.describe()}. {_why_none(run, data)}"
     if run.outdated_step is None:
         return run.describe()
     return f"{run.describe()}; of its step {run.outdated_step:,}, not of its newest checkpoint"

@@ -69,6 +69,20 @@ def test_results_of_folders_of_one_name_can_be_told_apart(tmp_path):
     assert rows == ["x", "y"]
 
 
+def test_a_run_without_results_has_a_row_that_says_why(tmp_path):
+    folders = [_run(tmp_path / "a", {1: 1.0})]
+    folders += [conftest.write_run(tmp_path / name, data_dir="/data") for name in ("b", "c")]
+    conftest.write_checkpoint(folders[1])
+    data = {"/data": facts.Data(0, {})}
+    table = comparison.results(comparison.read(folders), data)
+    rows = re.findall(r'row">(\w)<small>([^<]*)</small></th><td>(–?)', table)
+    assert [(name, empty) for name, _, empty in rows] == [("a", ""), ("b", "–"), ("c", "–")]
+    assert "Nothing was evaluated yet: train.py with --mode=eval" in rows[1][1]
+    assert "no checkpoint is there" in rows[2][1]
+    alone = comparison.results(comparison.read(folders[1:]), data)
+    assert re.findall(r"<p>(\w): Nothing was evaluated yet", alone) == ["b", "c"]
+
+
 def test_settings_that_differ_and_how_many_do_not(tmp_path):
     members = comparison.read(
         [_run(tmp_path / "a", {1: 1.0}), _run(tmp_path / "b", {1: 1.0}, batch=16)]
