@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import io
 import os
+import pathlib
 from collections.abc import Sequence
 
 from PIL import Image
@@ -49,7 +50,7 @@ def render(query: str, matches: Sequence[Match], *, caption: str) -> str:
         markup.element("div", *near, class_="near"),
         class_="query",
     )
-    title = f"Videos like {os.path.basename(name)}"
+    title = f"Videos like {_short(name)}"
     header = markup.element("header", markup.element("h1", title))
     section = markup.element("section", markup.element("p", caption), shown)
     return document.render(f"{title} · CVRL", header, section)
@@ -59,10 +60,15 @@ def _figure(path, below, match):
     name = annotations.printable(path)
     caption = markup.element(
         "figcaption",
-        markup.breakable(os.path.basename(name)),
+        markup.breakable(_short(name)),
         markup.element("small", below),
     )
     return markup.element("figure", _strip(path, match), caption, class_="video", title=name)
+
+
+def _short(name):
+    """With its folder: where classes are folders, names alone are alike."""
+    return os.path.join(*pathlib.PurePath(name).parts[-2:])
 
 
 def _times(match):

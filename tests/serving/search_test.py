@@ -1,12 +1,14 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """The command: what looks alike comes first, on a page that shows it and escapes every name."""
 
+import re
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from absl import flags
 
-from official_cvrl.serving import extraction, local, nearest, rows, search, tables
+from official_cvrl.serving import extraction, local, nearest, rows, search, search_page, tables
 from tests.e2e import conftest as videos
 from tests.report import browsers
 from tests.serving import stand_in
@@ -115,7 +117,14 @@ def test_the_page_needs_no_other_file_and_runs_no_name(index, tmp_path, opener):
     seen = opener(tmp_path / "page.html", tmp_path / "browser")
     assert (seen.pictures, seen.requests, seen.console) == ([True, True], [], [])
     assert browsers.squeezed(_EVIL) in seen.text
-    assert seen.title == "Videos like a.mp4 · CVRL"
+    assert seen.title == f"Videos like {tmp_path.name}/a.mp4 · CVRL"
+
+
+def test_videos_of_one_name_are_told_apart_by_their_folders():
+    matches = [search_page.Match(f"/gone/{name}/1.mp4", 0, 1, 0.5) for name in ("dog", "cat")]
+    text = search_page.render("1.mp4", matches, caption="").replace("<wbr>", "")
+    assert re.findall(r"<figcaption>([^<]*)", text) == ["1.mp4", "dog/1.mp4", "cat/1.mp4"]
+    assert re.findall(r'title="([^"]*)', text) == ["1.mp4", "/gone/dog/1.mp4", "/gone/cat/1.mp4"]
 
 
 def test_a_new_video_is_embedded_by_the_model(tmp_path, capsys):
