@@ -5,9 +5,11 @@ Such as: python -m official_cvrl.serving.search --index=embeddings.npz --query=M
 """
 
 import contextlib
+import itertools
 import os
 import sys
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from absl import app, flags
@@ -19,6 +21,20 @@ from tfrecords_tools import annotations, video
 _BEGINNING_US = 1_000_000
 
 
+class Found(NamedTuple):
+    """What lies near a video.
+
+    Attributes:
+        matches: the nearest first.
+        asked: what of the video was asked for.
+        caption: among what was searched, and how.
+    """
+
+    matches: Sequence[search_page.Match]
+    asked: str
+    caption: str
+
+
 def search(
     index: str,
     query: str,
@@ -27,19 +43,16 @@ def search(
     count: int,
     checksum: str = "",
     folder: str = "",
-) -> tuple[Sequence[search_page.Match], str]:
-    """Finds the stretches of other videos that lie nearest to a video.
+) -> Found:
+    """Finds the stretches of other videos that lie nearest to a video, one of each.
 
     Args:
         index: a table of embeddings. A large one gets an index beside it.
         query: path of the video. Its own rows are left out.
-        embedding: of it, float32 [dim]; None for the mean of its rows.
+        embedding: of the whole of it, float32 [dim]; None for the mean of its rows.
         count: how many, at most.
         checksum: of the model that gave it; "" if nobody knows.
         folder: see `tables.Table.places`.
-
-    Returns:
-        The nearest first, and in words among what they were found.
 
     Raises:
         UserError: no such table, the query has no row in it or is no video, or other embeddings
@@ -49,8 +62,10 @@ def search(
     name = os.path.abspath(annotations.printable(query))
     places = table.places(folder)
     is_query = np.array([os.path.abspath(path) == name for path in places])
+    asked = "the whole video"
     if embedding is None:
         embedding = _mean_of_own_rows(table, is_query, query=query, index=index)
+        asked = _extent(table.start_us[is_query], table.end_us[is_query])
     _refuse_another_model(table, embedding, checksum, index=index)
     is_large = len(table.paths) > nearest.LARGE
     nearby = (
@@ -58,20 +73,39 @@ def search(
         if is_large
         else nearest.Exact(table.embeddings)
     )
-    rows, similarities = nearby.find(embedding, count=count + int(is_query.sum()))
-    found = [
+    best = _best_of_each(nearby, embedding, places, is_query=is_query, count=count)
+    matches = [
         search_page.Match(
-            places[row], int(table.start_us[row]), int(table.end_us[row]), float(similarity)
+            place, int(table.start_us[row]), int(table.end_us[row]), float(similarity)
         )
-        for row, similarity in zip(rows, similarities, strict=True)
-        if not is_query[row]
+        for place, (row, similarity) in best.items()
     ]
     how = "a tenth of the index searched" if is_large else "all compared"
-    return found[:count], (
+    caption = (
         f"Nearest of {amounts.counted(len(table.paths), 'row')} of "
-        f"{amounts.counted(len(set(table.paths)), 'video')} in {index}, {how}; the number is the "
-        "cosine similarity of embeddings."
+        f"{amounts.counted(len(set(table.paths)), 'video')} in {index}, {how}, and of each video "
+        "the nearest row alone; the number is the cosine similarity of embeddings."
     )
+    return Found(matches, asked, caption)
+
+
+def _best_of_each(nearby, embedding, places, *, is_query, count):
+    """The nearest row of each video and its similarity, by place."""
+    wanted = count + int(is_query.sum())
+    while True:
+        rows, similarities = nearby.find(embedding, count=wanted)
+        best = {}
+        for row, similarity in zip(rows, similarities, strict=True):
+            if not is_query[row]:
+                best.setdefault(places[row], (row, similarity))
+        if len(best) >= count or len(rows) < wanted:
+            return dict(itertools.islice(best.items(), count))
+        wanted *= 2  # Many were windows of the same videos.
+
+
+def _extent(start_us, end_us):
+    times = f"{start_us.min() / 1e6:.1f} to {end_us.max() / 1e6:.1f} s"
+    return times if len(start_us) == 1 else f"{times}, the mean of its {len(start_us)} rows"
 
 
 def _mean_of_own_rows(table, is_query, *, query, index):
@@ -122,7 +156,7 @@ def _search_and_write(given):
         raise errors.UserError(f"No such video: {given.query!r}.")
     outputs.refuse_unwritable(given.output)
     embedding, checksum = _embedding(given)
-    found, caption = search(
+    found = search(
         given.index,
         given.query,
         embedding,
@@ -130,10 +164,11 @@ def _search_and_write(given):
         checksum=checksum,
         folder=given.folder,
     )
-    text = search_page.render(given.query, found, caption=caption)
+    text = search_page.render(given.query, found.matches, asked=found.asked, caption=found.caption)
     with outputs.whole_file(given.output) as file:
         file.write(text.encode())
-    for match in found:
+    print(f"Asked for: {annotations.printable(given.query)}, {found.asked}")
+    for match in found.matches:
         start, end = match.start_us / 1e6, match.end_us / 1e6
         print(f"{match.similarity:.3f}  {match.path}  {start:.1f} to {end:.1f} s")
     print(f"Page: {given.output}")

@@ -34,19 +34,20 @@ class Match:
     similarity: float
 
 
-def render(query: str, matches: Sequence[Match], *, caption: str) -> str:
+def render(query: str, matches: Sequence[Match], *, asked: str, caption: str) -> str:
     """Returns the page.
 
     Args:
         query: path of the video.
         matches: the nearest first.
+        asked: what of the query was asked for, such as "0.0 to 2.0 s".
         caption: among what was searched, and how.
     """
     name = annotations.printable(query)
     near = [_figure(match.path, _times(match), match) for match in matches]
     shown = markup.element(
         "div",
-        _figure(query, "asked for", None),
+        _figure(query, f"asked for: {asked}", None),
         markup.element("div", *near, class_="near"),
         class_="query",
     )

@@ -52,6 +52,7 @@ def test_what_looks_alike_comes_first_and_not_the_video_itself(
     assert [line.split("  ")[1] for line in lines] == [
         str(tmp_path / name) for name in (_EVIL, "c.mp4")
     ]
+    assert f"Asked for: {tmp_path}/a.mp4, 0.0 to 1.2 s\n" in said
     assert lines[0].startswith("0.995")
     assert lines[0].endswith("  0.0 to 1.2 s")
     assert (tmp_path / "x.parquet.faiss").exists() == (large == 0)
@@ -60,6 +61,28 @@ def test_what_looks_alike_comes_first_and_not_the_video_itself(
     assert "&lt;img src=x onerror=alert(1)&gt;&amp;amp;$title" in text.replace("<wbr>", "")
     assert text.count("data:image/jpeg") == 2
     assert "no picture: no such file" in text
+
+
+@pytest.mark.parametrize("large", [100, 0])
+def test_of_windows_the_nearest_of_each_video(tmp_path, monkeypatch, large):
+    monkeypatch.setattr(nearest, "LARGE", large)
+    start = np.arange(4) * 1_000_000
+    windows = {
+        "query": [[1, 0], [1, 0], [1, 1], [1, -1]],
+        "near": [[1, 0.3], [1, 0.2], [1, 0.1], [1, 0.2]],
+        "far": [[0, 1], [1, 3], [0, 1], [0, 1]],
+    }
+    found = [
+        rows.Rows(f"{tmp_path}/{name}", start, start + 1_500_000, np.array(embeddings, np.float32))
+        for name, embeddings in windows.items()
+    ]
+    tables.write(f"{tmp_path}/x.npz", found)
+    said = search.search(f"{tmp_path}/x.npz", f"{tmp_path}/query", None, count=2)
+    assert said.asked == "0.0 to 4.5 s, the mean of its 4 rows"
+    assert [(match.path, match.start_us) for match in said.matches] == [
+        (f"{tmp_path}/near", 2_000_000),
+        (f"{tmp_path}/far", 1_000_000),
+    ]
 
 
 def test_what_is_no_video_is_not_answered_with_a_model(index, tmp_path, capsys):
@@ -122,7 +145,7 @@ def test_the_page_needs_no_other_file_and_runs_no_name(index, tmp_path, opener):
 
 def test_videos_of_one_name_are_told_apart_by_their_folders():
     matches = [search_page.Match(f"/gone/{name}/1.mp4", 0, 1, 0.5) for name in ("dog", "cat")]
-    text = search_page.render("1.mp4", matches, caption="").replace("<wbr>", "")
+    text = search_page.render("1.mp4", matches, asked="", caption="").replace("<wbr>", "")
     assert re.findall(r"<figcaption>([^<]*)", text) == ["1.mp4", "dog/1.mp4", "cat/1.mp4"]
     assert re.findall(r'title="([^"]*)', text) == ["1.mp4", "/gone/dog/1.mp4", "/gone/cat/1.mp4"]
 
@@ -140,7 +163,9 @@ def test_a_new_video_is_embedded_by_the_model(tmp_path, capsys):
     assert "has no row in" in capsys.readouterr().err
     assert _search(*arguments, f"--saved_model={model}") == 0
     said = capsys.readouterr()
-    assert said.out.startswith("0.99")  # Noise is grey on the whole.
+    asked, nearest_one = said.out.splitlines()[:2]
+    assert asked == f"Asked for: {tmp_path}/0.mp4, the whole video"
+    assert nearest_one.startswith("0.99")  # Noise is grey on the whole.
     assert not said.err
     videos.write_video(tmp_path / "half.mkv", direction="left", seed=0, size=20, num_frames=40)
     data = (tmp_path / "half.mkv").read_bytes()
