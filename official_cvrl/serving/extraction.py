@@ -190,7 +190,7 @@ def _cut(options, **clip):
     if options.is_dense:
         chosen = {"window": options.window, "hop": options.hop}
         cut = functools.partial(windows.dense, **clip, **chosen)
-        chosen = {name: str(length) for name, length in chosen.items()}
+        chosen = {name: str(length) for name, length in chosen.items() if length}
     else:
         chosen = {"num_clips": options.num_clips}
         cut = functools.partial(windows.whole, **clip, **chosen)

@@ -20,6 +20,7 @@ SUFFIX = ".journal"
 # How far one model's answers lie apart, of the largest number: it rounds to 16 bits, or its server
 # batches and moves between machines.
 _ROUNDING = 0.02
+_OF_THE_MODEL = ("model", "num_frames")  # The other settings are flags.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +37,8 @@ class Journal:
 
     Args:
         output: the journal is beside it.
-        settings: what rows depend on. Those of another extraction are not gone on with.
+        settings: what rows depend on, as JSON has it: flags by name, and what the model is. Those
+            of another extraction are not gone on with.
         sample: float32 [dim], what the model says to a sample clip, which tells models of one name
             apart.
 
@@ -124,18 +126,18 @@ class Journal:
             raise
 
     def _refuse_other(self, head, settings, sample):
-        kept = json.dumps(head.get("settings", head), sort_keys=True)
-        now = json.dumps(settings, sort_keys=True)
-        if kept != now:
+        kept = head.get("settings", head)
+        if kept != settings:
             raise errors.UserError(
-                f"{self._path} is what an extraction of other settings has finished: {kept}, now "
-                f"{now}. Give those settings to go on with it, or delete it to start anew."
+                f"{self._path} is what an extraction of other settings has begun: "
+                f"{_told(kept, but=settings)} there, {_told(settings, but=kept)} now. Give those "
+                "settings to go on with it, or delete it to start anew."
             )
         if not _are_alike(np.array(head["sample"]), sample):
             raise errors.UserError(
-                f"{self._path} is what another model of the same name has finished: it embeds a "
-                f"sample clip otherwise ({now}). Have that model served again to go on with it, or "
-                "delete it to start anew."
+                f"{self._path} is what another model of the same name has begun: it embeds a "
+                f"sample clip otherwise ({_told(settings)}). Have that model served again to go on "
+                "with it, or delete it to start anew."
             )
 
     def _find_entries(self, place):
@@ -168,6 +170,17 @@ class Journal:
         length, checksum = _HEAD.unpack(head)
         data = self._file.read(min(length, os.fstat(self._file.fileno()).st_size))
         return data if len(data) == length and zlib.crc32(data) == checksum else None
+
+
+def _told(settings, *, but=None):
+    """Settings as they are given, those alone that others lack or have otherwise."""
+    others = but or {}
+    unlike = {name: value for name, value in settings.items() if others.get(name) != value}
+    told = (
+        f"{name} {value}" if name in _OF_THE_MODEL else f"--{name}={value}"
+        for name, value in unlike.items()
+    )
+    return ", ".join(told) or "none"
 
 
 def _are_alike(one, other):

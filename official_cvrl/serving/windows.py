@@ -35,6 +35,10 @@ class Length:
                 f"{self.amount:g} must be a whole number of frames; seconds are {self.amount:g}s."
             )
 
+    def __str__(self):
+        """As `parse` reads it."""
+        return str(self.amount).removesuffix(".0") + ("s" if self.in_seconds else "")
+
     @classmethod
     def parse(cls, text: str) -> "Length":
         """Reads "16" (frames) or "2.5s" (seconds).

@@ -2,6 +2,7 @@
 """What is in the journal survives a kill at any byte; what is of another extraction is refused."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -62,8 +63,13 @@ def test_other_settings_are_refused_by_name(tmp_path):
     kept = _open(tmp_path / "x.npz")
     kept.append(_rows("a", 1))
     kept.close(keep=True)
-    with pytest.raises(errors.UserError, match='"num_clips": 10.*"num_clips": 2.*delete'):
-        _open(tmp_path / "x.npz", {"num_clips": 2})
+    for settings, told in (
+        ({"num_clips": 2}, "begun: --num_clips=10 there, --num_clips=2 now. "),
+        ({"hop": "0.5s"}, "begun: --num_clips=10 there, --hop=0.5s now. "),
+        (_SETTINGS | {"num_frames": 8}, "begun: none there, num_frames 8 now. "),
+    ):
+        with pytest.raises(errors.UserError, match=f"{re.escape(told)}.*delete"):
+            _open(tmp_path / "x.npz", settings)
 
 
 @pytest.mark.parametrize("sample", [(1.0, -2.1), (1.0, -2.0, 0.0), (float("nan"), -2.0)])

@@ -77,3 +77,8 @@ def test_the_whole_video_is_one_row():
 def test_no_length(text):
     with pytest.raises(ValueError, match="length|must be"):
         windows.Length.parse(text)
+
+
+@pytest.mark.parametrize("text", ["16", "2s", "0.1234567891s"])
+def test_a_length_is_told_as_it_was_given(text):
+    assert str(windows.Length.parse(text)) == text
