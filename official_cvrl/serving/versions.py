@@ -3,6 +3,7 @@
 
 import contextlib
 import dataclasses
+import fcntl
 import os
 import pathlib
 import secrets
@@ -16,6 +17,7 @@ from official_cvrl import errors, filesystems
 
 # What makes a folder a SavedModel to those who look for one.
 _GRAPH = "saved_model.pb"
+_SCRATCH = ".writing-"
 _OUTPUT = "Give --output=DIR, a folder that you may write to, with room for the model."
 _TEMPORARY = "Set TMPDIR to a folder that you may write to, with room for the model."
 
@@ -50,7 +52,8 @@ def new(output: str, *, number: int = 0) -> Iterator[Version]:
 
     In a local folder it appears at once. Elsewhere (gs://…) it is copied file by file, and what
     makes it a SavedModel comes last, so that nobody loads a part of it. Of several that are given
-    one number at a time, at most one appears.
+    one number at a time, at most one appears. What killed ones left in a local folder is
+    removed.
 
     Args:
         output: folder of versions, local or remote; made if it is not there.
@@ -68,21 +71,67 @@ def new(output: str, *, number: int = 0) -> Iterator[Version]:
     with _writable(repr(output), _OUTPUT):
         folder.mkdir(parents=True, exist_ok=True)
         target = folder / str(_number(folder, number))
-    scratch = _scratch(None if remote else os.fspath(folder))
-    try:
+    if not remote:
+        _remove_leftovers(folder)
+    with _scratch(None if remote else os.fspath(folder)) as scratch:
         model = os.path.join(scratch, "model")
         yield Version(scratch, model, os.fspath(target))
         with _writable(repr(output), _OUTPUT):
             (_copy if remote else os.rename)(model, target)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
+@contextlib.contextmanager
 def _scratch(folder):
-    """Makes a folder in a local one, or where temporary files are."""
+    """Makes a folder in a local one, or where temporary files are, and removes it in the end."""
     named = (repr(folder), _OUTPUT) if folder else ("The folder of temporary files", _TEMPORARY)
     with _writable(*named):
-        return tempfile.mkdtemp(prefix=".writing-", dir=folder)
+        scratch, held = _make_held(folder)
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+        if held is not None:
+            os.close(held)
+
+
+def _make_held(folder):
+    """Makes a scratch folder that no other export takes for a leftover; its path and its lock."""
+    while True:
+        scratch = tempfile.mkdtemp(prefix=_SCRATCH, dir=folder)
+        try:
+            held = _hold(scratch)
+        except OSError:  # Where there are no locks, nobody removes leftovers.
+            return scratch, None
+        if held is not None:  # Else another removed it in between.
+            return scratch, held
+
+
+def _remove_leftovers(folder):
+    """Removes scratch folders of exports that were killed."""
+    for path in folder.glob(f"{_SCRATCH}*"):
+        with contextlib.suppress(OSError):
+            held = _hold(path)
+            if held is not None:
+                shutil.rmtree(path, ignore_errors=True)
+                os.close(held)
+
+
+def _hold(path):
+    """Locks a folder until the process ends, however it does; None if it is another's, or gone.
+
+    Raises:
+        OSError: the folder cannot be locked.
+    """
+    with contextlib.suppress(FileNotFoundError, BlockingIOError):
+        held = os.open(path, os.O_RDONLY)
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.stat(path)  # Who held it may have removed it.
+            return held
+        except OSError:
+            os.close(held)
+            raise
+    return None
 
 
 @contextlib.contextmanager

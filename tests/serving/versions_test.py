@@ -65,6 +65,17 @@ def test_what_breaks_off_leaves_nothing(output, fault):
     assert not os.path.exists(version.scratch)
 
 
+def test_what_a_killed_export_left_is_removed_and_what_lives_is_not(tmp_path):
+    (tmp_path / ".writing-dead" / "model").mkdir(parents=True)
+    with versions.new(str(tmp_path)) as living:
+        assert not (tmp_path / ".writing-dead").exists()
+        _write(living)
+        with versions.new(str(tmp_path), number=2) as version:
+            _write(version)
+        assert os.path.exists(living.model)
+    assert _names(tmp_path) == ["1", "2"]
+
+
 @pytest.mark.parametrize(
     "fault", [tf.errors.PermissionDeniedError(None, None, "no bucket"), KeyboardInterrupt()]
 )
