@@ -117,7 +117,10 @@ def run(
     outer = trainer.Trainer(
         task=built, strategy=strategy, model_dir=model_dir, loop=loop, profile=profile
     )
+    found = _describes_a_run(model_dir)
     step = outer.restore()
+    if found and not step and mode != "eval":
+        _say_that_it_begins_anew(loop, model_dir)
     if mode == "eval" and not step:
         raise _nothing_to_evaluate(model_dir)
     begun_from = _begun_from(built.backbone, pretrained, model_dir, mode=mode, step=step)
@@ -148,6 +151,19 @@ def _say_where_it_goes_on(step, loop, model_dir):
         print(f"Finished before, at step {step}, in {model_dir}.", flush=True)
     elif step:
         print(f"Goes on from step {step} in {model_dir}.", flush=True)
+
+
+def _describes_a_run(model_dir):
+    folder = filesystems.openable_path(model_dir)
+    return any((folder / name).exists() for name in ("run.json", "config.gin"))
+
+
+def _say_that_it_begins_anew(loop, model_dir):
+    print(
+        f"No checkpoint in {model_dir} yet: begins anew. One is written every "
+        f"{loop.checkpoint_interval} steps (Loop.checkpoint_interval).",
+        flush=True,
+    )
 
 
 def _begun_from(backbone, pretrained, model_dir, *, mode, step):

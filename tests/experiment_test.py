@@ -102,7 +102,7 @@ def test_a_finished_run_is_told_of_once_nothing_is_refused(tmp_path, capsys):
     assert f"Finished before, at step 1, in {tmp_path}/run." in capsys.readouterr().out
 
 
-def test_a_start_without_batches_leaves_nothing_and_the_next_one_describes_itself(tmp_path):
+def test_a_start_without_batches_leaves_nothing_and_the_next_one_describes_itself(tmp_path, capsys):
     (tmp_path / "records").mkdir()
     tiny.write_records(tmp_path / "records")
     saved = []
@@ -110,12 +110,20 @@ def test_a_start_without_batches_leaves_nothing_and_the_next_one_describes_itsel
     with pytest.raises(errors.UserError, match="larger than the data"):
         _run(tmp_path, task=_Unfed, **save)
     assert not saved and not (tmp_path / "run").exists()
+    assert "begins anew" not in capsys.readouterr().out
     _run(tmp_path, **save)
+    for path in (tmp_path / "run").glob("c*kp*"):  # Killed before the first checkpoint.
+        path.unlink()
+    assert "begins anew" not in capsys.readouterr().out
+    _run(tmp_path, **save)
+    assert f"No checkpoint in {tmp_path}/run yet: begins anew." in capsys.readouterr().out
     described = (tmp_path / "run" / "run.json").stat()
     _run(tmp_path, **save)  # Has nothing to train, and leaves the description alone.
+    assert "begins anew" not in capsys.readouterr().out
+    begun = {"begun": False, "finished": False}
     assert saved == [
-        (str(tmp_path / "run"), {"begun": False, "finished": False}),
-        (str(tmp_path / "run"), {"begun": True, "finished": True}),
+        (str(tmp_path / "run"), state)
+        for state in (begun, begun, {"begun": True, "finished": True})
     ]
     assert (tmp_path / "run" / "run.json").stat().st_mtime_ns == described.st_mtime_ns
 
