@@ -91,6 +91,7 @@ def run(
         raise errors.UserError("--profile is of training steps, and --mode=eval takes none.")
     data_dir = data_dir or embedded.records(embedded_data)
     strategy = runtime.start(seed=seed)
+    print(runtime.devices(strategy), flush=True)
     source = feed.Feed(
         data_dir=filesystems.absolute(data_dir),
         strategy=strategy,

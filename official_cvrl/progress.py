@@ -12,6 +12,7 @@ from typing import TextIO
 import tqdm
 
 _SECONDS_BETWEEN_LINES = 10.0
+_SECONDS_UNTIL_STALE = 30.0
 # The rate is the median over so many spans: an evaluation in between does not move it.
 _SPANS_REMEMBERED = 15
 # What several threads do comes in bursts: a span holds more than one.
@@ -48,7 +49,7 @@ class Progress:
         self._label, self._unit, self._total = label, unit, total
         self._counted = {unit: 1, **(each or {})}
         self._done = self._shown = done
-        self._last_line = self._span_began = time.monotonic()
+        self._last_line = self._last_update = self._span_began = time.monotonic()
         self._done_before_span = done
         self._paces = collections.deque(maxlen=_SPANS_REMEMBERED)
         self._lock = threading.Lock()
@@ -73,12 +74,16 @@ class Progress:
     def update(self, done: int, values: Mapping[str, str] | None = None) -> None:
         """Says how much is done now, with the newest values by name."""
         self._note_pace(done)
-        self._done = done
+        self._done, self._last_update = done, time.monotonic()
         if self._bar is not None:
             self._bar.set_postfix_str(", ".join(self._facts(values or {})), refresh=False)
             self._bar.update(done - self._bar.n)
         elif done == self._total or self._line_is_due():
             self._print_line(values or {})
+
+    def is_stale(self) -> bool:
+        """Whether nothing was told for half a minute, so that a person asks if anything happens."""
+        return time.monotonic() - self._last_update >= _SECONDS_UNTIL_STALE
 
     def close(self) -> None:
         """Ends the bar, or prints the last line; what comes next starts on a line of its own."""
@@ -111,7 +116,7 @@ class Progress:
         """Rates, the time left and the values, in words."""
         pace = statistics.median(self._paces) if self._paces else 0.0
         for name, count in self._counted.items() if self._paces else ():
-            yield f"{_three_digits(count / max(pace, 1e-9))} {name}/s"
+            yield _rate(count / max(pace, 1e-9), name)
         if self._total:
             yield f"{self._time_left(pace)} left"
         for name, value in values.items():
@@ -130,5 +135,9 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
-def _three_digits(rate: float) -> str:
-    return f"{rate:,.0f}" if rate >= 1000 else f"{rate:.3g}"
+def _rate(per_second: float, name: str) -> str:
+    """Three digits a second, or, where that is far below one, a minute or an hour."""
+    of_unit = {"s": 1, "min": 60, "h": 3600}
+    unit = next((unit for unit in of_unit if per_second * of_unit[unit] >= 0.1), "h")
+    rate = per_second * of_unit[unit]
+    return f"{f'{rate:,.0f}' if rate >= 1000 else f'{rate:.3g}'} {name}/{unit}"

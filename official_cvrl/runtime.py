@@ -10,6 +10,7 @@ from official_cvrl import cluster, errors
 
 STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker_mirrored", "tpu")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16", "float64")
+_OF_ACCELERATORS = ("mixed_bfloat16", "mixed_float16")
 
 _GRPC = "grpc://"
 
@@ -62,6 +63,17 @@ class Runtime:
             tf.config.experimental.enable_op_determinism()
         tf.keras.mixed_precision.set_global_policy(self.precision)
         return self._make_strategy()
+
+    def devices(self, strategy: tf.distribute.Strategy) -> str:
+        """Returns what a strategy of this runtime computes on, as a line to be read."""
+        kind = tf.DeviceSpec.from_string(strategy.extended.worker_devices[0]).device_type
+        line = f"Devices: {strategy.num_replicas_in_sync} {kind}"
+        if kind != "CPU" or self.precision not in _OF_ACCELERATORS:
+            return line
+        return (
+            f"{line}. There is no GPU or TPU here, which Runtime.precision = {self.precision!r} is "
+            "for: this may take very long. pretrain.gin and linear_eval.gin are sized for a CPU."
+        )
 
     def chosen(self) -> str:
         """Returns the strategy's name, "auto" resolved as far as the environment tells."""

@@ -237,6 +237,8 @@ class Trainer:
             values = meter.take()
             self._write("train", values)
             bar.update(step, _shown(values))
+        elif bar.is_stale():  # Summaries keep their steps, however slow these are.
+            bar.update(step, {"loss": f"{meter.newest_loss():.4g}"})
         if saves:
             self._save(step)
         if asked_to_stop:
@@ -301,6 +303,11 @@ class _Meter:
     def add(self, step, outputs):
         self._steps.append(step)
         self._outputs.append(outputs)
+
+    def newest_loss(self):
+        """Returns the last step's loss; waits until it is done."""
+        with self.computing():
+            return float(self._outputs[-1]["loss"])
 
     def take(self):
         """Returns the means since the last report, with throughput; refuses a loss of NaN."""

@@ -89,6 +89,13 @@ def test_quiet_shows_nothing(stream):
     assert not stream.getvalue()
 
 
+def test_slow_rates_are_of_a_minute_or_an_hour(clock):
+    assert ", 2.5 steps/min, " in _shown_after(
+        clock, total=100, updates=[(1, 90), (2, 24), (3, 24)]
+    )
+    assert ", 1.5 steps/h, " in _shown_after(clock, total=100, updates=[(1, 2400), (2, 2400)])
+
+
 def test_thousands_a_second_are_digits(clock):
     line = _shown_after(clock, total=10**6, updates=[(1, 90), (11_101, 10), (22_201, 10)])
     assert ", 1,110 steps/s, " in line

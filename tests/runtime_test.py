@@ -34,6 +34,12 @@ class RuntimeTest(tf.test.TestCase, parameterized.TestCase):
         strategy = runtime.Runtime(strategy=name).start(seed=0)
         self.assertEqual(strategy.num_replicas_in_sync, replicas)
 
+    @parameterized.parameters(("float32", ""), ("mixed_bfloat16", ". There is no GPU or TPU here"))
+    def test_devices_are_told_and_that_none_is_what_the_precision_is_for(self, precision, more):
+        made = runtime.Runtime(strategy="mirrored", precision=precision)
+        line = made.devices(made.start(seed=0))
+        self.assertEqual(line.partition(", which")[0], f"Devices: 2 CPU{more}")
+
     def test_a_worker_of_a_cluster(self):
         (environment,) = cluster.environments(1)
         # A process of its own: this one's devices are in use, and then no cluster can be joined.

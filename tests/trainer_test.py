@@ -1,7 +1,9 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """The outer loop on a task of one weight: resume, interruption, NaN, summaries."""
 
+import contextlib
 import glob
+import io
 import itertools
 import os
 import signal
@@ -10,7 +12,7 @@ from unittest import mock
 
 import tensorflow as tf
 
-from official_cvrl import checkpoints, errors, optimizers, trainer
+from official_cvrl import checkpoints, errors, optimizers, progress, trainer
 from tests import replicas
 
 
@@ -115,6 +117,19 @@ class TrainerTest(tf.test.TestCase):
         with replicas.two_replicas().scope():
             self._trainer(_LossOfReplica(), folder, train_steps=1).train(evaluate=False)
         self.assertEqual(list(_scalars(os.path.join(folder, "train"), "loss").values()), [1.5])
+
+    def test_slow_steps_are_told_by_time_and_summaries_stay_at_their_steps(self):
+        """Each look at the clock is ten seconds after the one before."""
+        looks = itertools.count()
+        clock = types.SimpleNamespace(monotonic=lambda: 10.0 * next(looks))
+        folder, said = self._folder(), io.StringIO()
+        with mock.patch.object(progress, "time", clock), contextlib.redirect_stderr(said):
+            made = self._trainer(_Halving(), folder, summary_interval=6, checkpoint_interval=6)
+            made.train(evaluate=False)
+        first, *_, last = said.getvalue().splitlines()
+        self.assertRegex(first, r"train: [123]/6 steps, .* \? left, loss \d")
+        self.assertStartsWith(last, "train: 6/6 steps, ")
+        self.assertEqual(list(_scalars(os.path.join(folder, "train"), "loss")), [6])
 
     def test_speed_and_wait_are_what_the_clock_says(self):
         """The clock goes on by half a second at each look.
