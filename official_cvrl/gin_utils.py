@@ -120,7 +120,7 @@ def _parse_file(path: str, *, including: tuple[str, ...]):
         with tf.io.gfile.GFile(path) as file:
             source = io.StringIO(file.read())
     except (UnicodeDecodeError, tf.errors.OpError) as error:
-        raise errors.UserError(f"gin file '{path}' cannot be read: {error}") from None
+        raise errors.UserError(f"gin file '{path}' cannot be read: {errors.words(error)}") from None
     source.name = path
     _parse_source(source, including=(*including, path))
 
@@ -307,7 +307,8 @@ def save_operative_config(
     try:
         tf.io.gfile.makedirs(model_dir)
     except tf.errors.OpError as error:
-        raise errors.UserError(f"{path} cannot be written: {error.message}; {way_out}.") from None
+        told = f"{path} cannot be written: {errors.words(error)}; {way_out}."
+        raise errors.UserError(told) from None
     outputs.save_text(path, text, way_out=way_out)
     return path
 

@@ -62,14 +62,9 @@ def whole_file(output: str, *, setting: str = "--output") -> Iterator[BinaryIO]:
 def _unwritable(output, error, *, setting):
     given = setting if "=" in setting else f"{setting}=FILE{os.path.splitext(output)[1]}"
     return errors.UserError(
-        f"{output!r} cannot be written: {_reason(error)}. Give {given} in a folder that is there, "
-        "has room, and that you may write to."
+        f"{output!r} cannot be written: {errors.words(error)}. Give {given} in a folder that is "
+        "there, has room, and that you may write to."
     )
-
-
-def _reason(error):
-    """Returns what the machine says, or TensorFlow, or else the error's text."""
-    return getattr(error, "strerror", None) or getattr(error, "message", None) or str(error)
 
 
 def save_text(path: str | os.PathLike[str], text: str, *, way_out: str = "") -> None:
@@ -88,7 +83,7 @@ def save_text(path: str | os.PathLike[str], text: str, *, way_out: str = "") -> 
     except Exception as error:
         if not filesystems.is_fault(error):
             raise
-        told = f"{os.fspath(path)} cannot be written: {_reason(error)}"
+        told = f"{os.fspath(path)} cannot be written: {errors.words(error)}"
         raise errors.UserError(f"{told}{way_out and '; '}{way_out}.") from error
 
 

@@ -57,7 +57,7 @@ def _walk(file: BinaryIO, *, path: epath.Path, size: int | None) -> Iterator[int
         except EOFError:  # A GZIP stream that stops before its end.
             whole = False
         except (OSError, zlib.error) as error:
-            raise errors.UserError(f"{path}: cannot be read: {error}.") from error
+            raise errors.UserError(f"{path}: cannot be read: {errors.words(error)}.") from error
         if not whole:
             raise errors.UserError(_truncated_message(path, index=index))
         yield length

@@ -266,8 +266,8 @@ class Trainer:
             self._manager.save(checkpoint_number=step)
         except (tf.errors.OpError, OSError) as error:
             raise errors.UserError(
-                f"Step {step} could not be saved in {self._model_dir}: {error}. Free some space or "
-                "take another --model_dir; the checkpoint before stays as it was."
+                f"Step {step} could not be saved in {self._model_dir}: {errors.words(error)}. Free "
+                "some space or take another --model_dir; the checkpoint before stays as it was."
             ) from error
 
     def _write(self, split, values):

@@ -246,7 +246,9 @@ def _told_as_unwritable(output) -> Iterator[None]:
     except Exception as error:
         if not filesystems.is_fault(error):
             raise
-        raise errors.UserError(f"--output={output}: cannot be written: {error}.") from error
+        raise errors.UserError(
+            f"--output={output}: cannot be written: {errors.words(error)}."
+        ) from error
 
 
 @contextlib.contextmanager

@@ -272,10 +272,9 @@ def _attempt(shards, spec, watch) -> tuple[int, object]:
     try:
         return _DONE, shards.write_shard(spec, watch=watch)
     except shards.CANNOT_WRITE as error:
-        reason = getattr(error, "strerror", None) or getattr(error, "message", None) or error
         return _UNWRITABLE, (
-            f"{spec.output}/{spec.name} cannot be written: {reason}. Free some space or choose "
-            "another --output, then run the same command again: finished shards are kept."
+            f"{spec.output}/{spec.name} cannot be written: {errors.words(error)}. Free some space "
+            "or choose another --output, then run the same command again: finished shards are kept."
         )
     except Exception:
         return _BROKE, traceback.format_exc()

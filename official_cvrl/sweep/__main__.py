@@ -128,7 +128,9 @@ def _begin(given, planned):
     try:
         os.makedirs(given.output, exist_ok=True)
     except OSError as error:
-        raise errors.UserError(f"--output={given.output} cannot be made: {error}.") from error
+        raise errors.UserError(
+            f"--output={given.output} cannot be made: {errors.words(error)}."
+        ) from error
     run_info.write_json(path, shared)
     print(f"{len(planned)} cells; what each says is in {given.output}/*.log", flush=True)
 

@@ -62,7 +62,9 @@ def _read_rows(table: str | os.PathLike[str]) -> list[dict[str, str]]:
             reader.fieldnames = names
             rows = [_cells(row, names, line=reader.line_num) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise errors.UserError(f"--annotations={table}: cannot be read: {error}.") from error
+        raise errors.UserError(
+            f"--annotations={table}: cannot be read: {errors.words(error)}."
+        ) from error
     if not rows:
         raise errors.UserError(f"--annotations={table}: there are no rows after the header.")
     return rows

@@ -25,7 +25,7 @@ def lines(path: pathlib.Path, *, needs: str) -> list[str]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise errors.UserError(f"{path}: cannot be read: {error}. {needs}") from error
+        raise errors.UserError(f"{path}: cannot be read: {errors.words(error)}. {needs}") from error
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
@@ -39,7 +39,7 @@ def rows(path: pathlib.Path, *, needs: str) -> list[list[str]]:
         # A list and not a reader, so that a broken file is told before anything is made of it.
         parsed = list(csv.reader(lines(path, needs=needs)))
     except csv.Error as error:
-        raise errors.UserError(f"{path}: cannot be read: {error}. {needs}") from error
+        raise errors.UserError(f"{path}: cannot be read: {errors.words(error)}. {needs}") from error
     return [[cell.strip() for cell in row] for row in parsed]
 
 

@@ -92,7 +92,9 @@ def _rows(path: pathlib.Path) -> Iterator[dict[str, str]]:
                 split = cells["split"] or path.stem
                 yield {**cells, "split": _SAME_SPLIT.get(split, split)}
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise errors.UserError(f"--annotations={path}: cannot be read: {error}.") from error
+        raise errors.UserError(
+            f"--annotations={path}: cannot be read: {errors.words(error)}."
+        ) from error
 
 
 def _read_split(
