@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import functools
+import importlib.util
 import io
 import os
 from collections.abc import Iterator, Sequence
@@ -94,7 +96,7 @@ def _draw_row(
 ) -> None:
     pen = ImageDraw.Draw(sheet)
     pen.line([(_MARGIN, top - _GAP // 2), (sheet.width - _MARGIN, top - _GAP // 2)], fill=_RULE)
-    large, small = ImageFont.load_default(17), ImageFont.load_default(13)
+    large, small = _font(16), _font(12)
     y = top + 4
     for text, font, ink in _caption(example, shards, large=large, small=small):
         for line in _wrap(pen, text, font, width=_CAPTION - 2 * _GAP):
@@ -104,6 +106,20 @@ def _draw_row(
         left = _MARGIN + _CAPTION + place * (_CELL[0] + _GAP)
         _draw_frame(sheet, (left, top), example, index)
         pen.text((left + 1, top + _CELL[1] + 2), _time(example, index), font=small, fill=_FAINT)
+
+
+@functools.cache
+def _font(size: int):
+    """Returns DejaVu Sans, which has Latin, Greek and Cyrillic; Pillow's own has ASCII alone.
+
+    It comes with matplotlib, which tf-models-official installs; matplotlib itself is not loaded.
+    """
+    found = importlib.util.find_spec("matplotlib")
+    for folder in (found and found.submodule_search_locations) or ():
+        path = os.path.join(folder, "mpl-data", "fonts", "ttf", "DejaVuSans.ttf")
+        if os.path.exists(path):
+            return ImageFont.truetype(path, size)
+    return ImageFont.load_default(size)
 
 
 def _shown_frames(example: records.Example) -> list[int]:

@@ -220,6 +220,16 @@ class TestContactSheet:
         columns = np.flatnonzero(red.any(axis=0))
         assert 1 + np.count_nonzero(np.diff(columns) > 20) == 6
 
+    def test_letters_beyond_ascii_are_no_boxes(self, tmp_path):
+        drawn = set()
+        for letter in "ßà–ЖΩł":
+            folder = tmp_path / letter
+            folder.mkdir()
+            _write(folder, _record(labels=[0], example_id="a"), name="train-00000-of-00001")
+            (folder / "labels.txt").write_text(f"{letter}\n", encoding="utf-8")
+            drawn.add(self._draw(folder, tmp_path).tobytes())
+        assert len(drawn) == 6
+
     def test_classes_take_turns(self, tmp_path):
         for label in range(3):
             records_of_label = [
