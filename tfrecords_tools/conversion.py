@@ -82,6 +82,9 @@ def _finish(
             num_shards=len(shards[one.name]),
             num_kept=len(one.done),
             bytes=sum(shard.bytes for shard in shards[one.name]),
+            classes=frozenset(
+                label for each in reports[one.name] if each.num_frames for label in each.class_names
+            ),
             faults=tuple(each for each in reports[one.name] if each.status != results.CONVERTED),
         )
         for one in plans

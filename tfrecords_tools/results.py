@@ -52,6 +52,11 @@ class VideoResult:
     seconds: float = 0.0
     source_bytes: int = -1
 
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Its labels, apart."""
+        return tuple(self.labels.split("|")) if self.labels else ()
+
 
 @dataclasses.dataclass(frozen=True)
 class ShardResult:

@@ -6,10 +6,12 @@ from __future__ import annotations
 import collections
 import dataclasses
 import os
+from collections.abc import Iterator, Sequence
 
 from tfrecords_tools import results
 
 _LISTED_FAULTS = 10
+_LISTED_CLASSES = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +25,7 @@ class SplitSummary:
       num_shards: files.
       num_kept: of these, how many an earlier run had written.
       bytes: over all shards.
+      classes: of its records, by name.
       faults: videos that are incomplete, failed or skipped.
     """
 
@@ -32,6 +35,7 @@ class SplitSummary:
     num_shards: int
     num_kept: int
     bytes: int
+    classes: frozenset[str]
     faults: tuple[results.VideoResult, ...]
 
 
@@ -78,7 +82,19 @@ def describe(summary: Summary) -> str:
             f"{split.num_shards} shards{kept}, {split.bytes / 1e6:.1f} MB"
         )
         lines += _describe_faults(split, summary.output)
-    return "\n".join(lines)
+    return "\n".join([*lines, *_describe_unlearnt(summary.splits)])
+
+
+def _describe_unlearnt(splits: Sequence[SplitSummary]) -> Iterator[str]:
+    """Tells of classes that nothing can be learnt of, if the split to learn from is among these."""
+    train = {label for split in splits if split.name == "train" for label in split.classes}
+    for split in splits if train else ():
+        if alone := sorted(split.classes - train):
+            classes = "1 class" if len(alone) == 1 else f"{len(alone)} classes"
+            have = "has" if len(alone) == 1 else "have"
+            more = ", …" if len(alone) > _LISTED_CLASSES else ""
+            names = ", ".join(alone[:_LISTED_CLASSES])
+            yield f"  {classes} of {split.name} {have} no video in train: {names}{more}"
 
 
 def _describe_faults(split: SplitSummary, output: str) -> list[str]:

@@ -113,6 +113,7 @@ def test_split_folders_and_unlabelled(tmp_path, write_video):
         write_video(tmp_path / "videos" / f"{name}.mp4", num_frames=count)
     summary = folders.convert(tmp_path / "videos", tmp_path / "out")
     assert [(one.name, one.num_converted) for one in summary.splits] == [("test", 1), ("train", 2)]
+    assert [sorted(one.classes) for one in summary.splits] == [["b"], ["a", "b"]]
     assert manifest.find_shards(tmp_path / "out", "test").label_names == ("a", "b")
     flat = folders.convert(tmp_path / "videos" / "train", tmp_path / "flat", unlabelled=True)
     assert flat.label_names == ()

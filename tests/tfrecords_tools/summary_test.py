@@ -18,6 +18,7 @@ def _summary(*faults, num_kept=0):
         num_shards=3,
         num_kept=num_kept,
         bytes=1_500_000,
+        classes=frozenset("ab"),
         faults=faults,
     )
     return summary.Summary("OUT", (split,), label_names=("a", "b"), seconds=4.04)
@@ -28,6 +29,19 @@ def test_without_faults():
         "OUT: 9 videos in 4.0 s, 2 classes\n  train: 9 videos, 72 frames, 3 shards, 1.5 MB"
     )
     assert "3 shards (2 kept from before)" in summary.describe(_summary(num_kept=2))
+
+
+def test_classes_without_a_training_video_are_named():
+    (train,) = _summary().splits
+    test = dataclasses.replace(train, name="test", classes=frozenset("bc"))
+    splits = dataclasses.replace(_summary(), splits=(train, test))
+    assert summary.describe(splits).splitlines()[3:] == [
+        "  1 class of test has no video in train: c"
+    ]
+    many = dataclasses.replace(test, classes=frozenset("abcdefgh"))
+    told = summary.describe(dataclasses.replace(splits, splits=(train, many)))
+    assert told.endswith("  6 classes of test have no video in train: c, d, e, f, g, …")
+    assert "no video in train" not in summary.describe(dataclasses.replace(splits, splits=(many,)))
 
 
 def test_no_labels_and_no_videos():
