@@ -58,6 +58,8 @@ frame.onload = () => {
       const texts = [...table.rows[0].cells].map((cell) => cell.innerText);
       return texts.filter((_, place) => rows.some((row) => row[place] !== head[place]));
     }),
+    widths: [...page.querySelectorAll(".chart svg")].map(
+      (svg) => svg.getBoundingClientRect().width),
     overflow: page.documentElement.scrollWidth - page.documentElement.clientWidth,
     readouts,
   });
@@ -79,6 +81,7 @@ class Seen:
             arrow key further, and at rest again; None without a browser.
         misaligned: headings of columns that stand on another side than what is below them; None
             without a browser.
+        widths: of the curves, in pixels; None without a browser.
         overflow: pixels by which the page is wider than its window; None without a browser.
     """
 
@@ -89,6 +92,7 @@ class Seen:
     console: list[str]
     readouts: list[list[str]] | None = None
     misaligned: list[str] | None = None
+    widths: list[float] | None = None
     overflow: int | None = None
 
 

@@ -97,17 +97,20 @@ def test_settings_that_differ_and_how_many_do_not(tmp_path):
 
 
 @pytest.mark.parametrize("opener", browsers.openers().values(), ids=browsers.openers())
-def test_the_page_of_two_runs(demo, tmp_path, opener):
+def test_the_page_of_several_runs(demo, tmp_path, opener):
     path = tmp_path / "page" / "report.html"
     path.parent.mkdir()
     folders = [str(demo / name) for name in ("linear_eval", "linear_eval_random")]
+    folders += [_run(tmp_path / name, {10: 2.0, 20: 1.0}) for name in ("one", "two")]
     page.write_comparison(folders, str(path))
     assert os.listdir(path.parent) == ["report.html"]
     seen = opener(path, tmp_path)
-    for words in ("2 runs", "87.5%", "62.5%", "experiment.run.pretrained"):
+    for words in ("4 runs", "87.5%", "62.5%", "experiment.run.pretrained"):
         assert browsers.squeezed(words) in seen.text
-    assert seen.title == "2 runs · CVRL"
+    assert seen.title == "4 runs · CVRL"
     assert seen.requests == []
+    assert seen.widths is None or len(seen.widths) == 1
+    assert all(width < 620 for width in seen.widths or ())  # A curve alone has a column's width.
     assert not seen.misaligned  # Headings stand on the side of their columns.
 
 
