@@ -43,4 +43,4 @@ def told_of_few(num_videos: int) -> str:
     if error <= _MUCH:
         return ""
     videos = f"{num_videos} test video{'' if num_videos == 1 else 's'}"
-    return f"Of {videos} alone: a share has a standard error of up to {error:.0%}."
+    return f"Of {videos} alone: a share has a standard error of up to {100 * error:.0f} points."

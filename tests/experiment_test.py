@@ -134,7 +134,7 @@ def test_shares_of_few_test_videos_are_told_with_their_error(tmp_path, capsys, t
     tiny.write_records(tmp_path / "records")
     assert _run(tmp_path, mode="train_and_eval", task=task) == task.results
     assert run_info.evaluated_step(f"{tmp_path}/run") == 1
-    said = "Of 20 test videos alone: a share has a standard error of up to 11%."
+    said = "Of 20 test videos alone: a share has a standard error of up to 11 points."
     shown = capsys.readouterr().out
     assert (said in shown) == ("standard error" in shown) == (task is _Task)
     assert run_info.read(f"{tmp_path}/run").frozen

@@ -29,7 +29,7 @@ def test_chance_is_certain_where_classes_are_few():
 
 
 def test_shares_of_few_videos_are_told_with_their_error():
-    said = "Of 12 test videos alone: a share has a standard error of up to 14%."
+    said = "Of 12 test videos alone: a share has a standard error of up to 14 points."
     assert result_names.told_of_few(12) == said
-    assert "of up to 5%" in result_names.told_of_few(99)
+    assert "of up to 5 points" in result_names.told_of_few(99)
     assert result_names.told_of_few(100) == ""

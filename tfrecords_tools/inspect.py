@@ -52,7 +52,9 @@ def describe_split(data_dir: str | os.PathLike[str], split: str) -> str:
     seconds = [video.seconds for video in videos]
     return "\n".join(
         [
-            f"{split}: {len(videos)} videos in {len(shards.paths)} shards, {_bytes(num_bytes)}",
+            f"{split}: {len(videos)} video{'' if len(videos) == 1 else 's'} in "
+            f"{len(shards.paths)} shard{'' if len(shards.paths) == 1 else 's'}, "
+            f"{_bytes(num_bytes)}",
             f"  frames      {num_frames} ({_bytes(num_bytes / max(1, num_frames))} each)",
             f"  length      {statistics.median(seconds):.1f} s in the middle, "
             f"{min(seconds):.1f} to {max(seconds):.1f} s",

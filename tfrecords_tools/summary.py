@@ -63,7 +63,8 @@ class Summary:
 
 def describe(summary: Summary) -> str:
     """Returns a summary in words, for a person."""
-    lines = [f"{summary.output}: {summary.num_converted} videos in {summary.seconds:.1f} s"]
+    videos = f"{summary.num_converted} video{_s(summary.num_converted)}"
+    lines = [f"{summary.output}: {videos} in {summary.seconds:.1f} s"]
     if summary.label_names:
         lines[0] += f", {len(summary.label_names)} classes"
     else:
@@ -78,11 +79,16 @@ def describe(summary: Summary) -> str:
             continue
         kept = f" ({split.num_kept} kept from before)" if split.num_kept else ""
         lines.append(
-            f"  {split.name}: {split.num_converted} videos, {split.num_frames} frames, "
-            f"{split.num_shards} shards{kept}, {split.bytes / 1e6:.1f} MB"
+            f"  {split.name}: {split.num_converted} video{_s(split.num_converted)}, "
+            f"{split.num_frames} frame{_s(split.num_frames)}, "
+            f"{split.num_shards} shard{_s(split.num_shards)}{kept}, {split.bytes / 1e6:.1f} MB"
         )
         lines += _describe_faults(split, summary.output)
     return "\n".join([*lines, *_describe_unlearnt(summary.splits)])
+
+
+def _s(count: int) -> str:
+    return "" if count == 1 else "s"
 
 
 def _describe_unlearnt(splits: Sequence[SplitSummary]) -> Iterator[str]:

@@ -38,7 +38,7 @@ def test_all_of_them_and_without_unlabelled_videos(capsys):
     assert "1 training videos have no label" in said
     assert "1 test videos have no label" in said
     assert "at an end of those tried, --l2=1,0.1,0.01,0.001,0.0001,1e-05,1e-06: others" in said
-    assert "Of 3 test videos alone: a share has a standard error of up to 29%." in said
+    assert "Of 3 test videos alone: a share has a standard error of up to 29 points." in said
 
 
 def test_some_of_them():

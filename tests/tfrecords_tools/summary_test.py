@@ -31,6 +31,14 @@ def test_without_faults():
     assert "3 shards (2 kept from before)" in summary.describe(_summary(num_kept=2))
 
 
+def test_one_is_singular():
+    (split,) = _summary().splits
+    one = dataclasses.replace(split, num_converted=1, num_frames=1, num_shards=1)
+    told = summary.describe(dataclasses.replace(_summary(), splits=(one,)))
+    assert told.startswith("OUT: 1 video in 4.0 s")
+    assert "  train: 1 video, 1 frame, 1 shard, 1.5 MB" in told
+
+
 def test_classes_without_a_training_video_are_named():
     (train,) = _summary().splits
     test = dataclasses.replace(train, name="test", classes=frozenset("bc"))
