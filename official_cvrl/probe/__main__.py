@@ -30,6 +30,7 @@ def _probe(given):
     _refuse_unlabelled(data_dirs, splits)
     model = _model(given)
     _make(output)
+    _tell_replaced(output, data_dirs)
     found = {folder: _measured(model, folder, splits, output, asked) for folder in data_dirs}
     settings = {
         "model": model.name,
@@ -148,6 +149,17 @@ def _make(output):
     except OSError as error:
         raise errors.UserError(f"--output={output} cannot be made: {error.strerror}.") from error
     outputs.refuse_unwritable(os.path.join(output, results.JSON), setting="--output=DIR")
+
+
+def _tell_replaced(output, data_dirs):
+    """Tells before the work, while there is time to give another folder."""
+    replaced = [folder for folder in results.measured(output) if folder not in data_dirs]
+    if replaced:
+        print(
+            f"Replaces the results of {', '.join(replaced)} in {output}; give another --output to "
+            "keep them.",
+            flush=True,
+        )
 
 
 def define_flags(values: flags.FlagValues) -> None:

@@ -1,15 +1,25 @@
 # Copyright 2026 The CVRL Authors. Licensed under the Apache License, Version 2.0.
 """What a probe found, as JSON and as a table in Markdown."""
 
+import json
 import os
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from official_cvrl import outputs, result_names, run_info
 
 JSON, MARKDOWN = "results.json", "results.md"
 
 Found = Mapping[str, tuple[Mapping[str, float], Mapping[str, object]]]
+
+
+def measured(output: str) -> Sequence[str]:
+    """Returns the folders of shards whose results are in a folder; none if it cannot be read."""
+    try:
+        with open(os.path.join(output, JSON), encoding="utf-8") as file:
+            return tuple(json.load(file)["data"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return ()
 
 
 def write(output: str, found: Found, *, settings: Mapping[str, object]) -> str:

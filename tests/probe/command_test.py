@@ -77,6 +77,14 @@ def test_other_weights_and_the_mean_over_several_data_sets(run, tmp_path, capsys
     assert "| mean |" in capsys.readouterr().out
     assert len(list(output.glob("*.npz"))) == 4
     assert results["settings"]["asked"]["kinds"] == ["retrieval"]
+    again = _command(
+        *(f"--model_dir={run}", f"--checkpoint={other}", f"--output={output}"),
+        *(f"--data_dir={second}", "--measures=retrieval"),
+    )
+    assert again == 0
+    said = capsys.readouterr().out
+    assert f"Replaces the results of {run.parent / 'records'} in {output}; give another" in said
+    assert json.loads((output / "results.json").read_text())["data"].keys() == {str(second)}
 
 
 _SAVED = ["--saved_model=x", "--output={tmp}", "--data_dir={records}"]
