@@ -133,11 +133,9 @@ def run(
     def on_begin():
         # A run is described by what it was trained with, and once nothing is left to be refused.
         _make(folder)
-        finished = step >= loop.train_steps
-        save_config(folder, begun=step > 0, finished=finished)
-        if not finished:
-            info = _describe(built, source, test_input or probe_input, begun_from)
-            run_info.write(folder, info)
+        save_config(folder, begun=step > 0, finished=step >= loop.train_steps)
+        info = _describe(built, source, test_input or probe_input, begun_from)
+        run_info.write(folder, info)
         _say_where_it_goes_on(step, loop, model_dir)
 
     if mode != "eval":

