@@ -141,7 +141,7 @@ def run(
     if mode != "eval":
         outer.train(evaluate=mode == "train_and_eval", on_begin=on_begin)
     else:
-        _say_where_it_goes_on(step, loop, model_dir)
+        print(f"Evaluates step {step} of {model_dir}.", flush=True)
     return _evaluated(outer, folder, built) if mode != "train" else {}
 
 

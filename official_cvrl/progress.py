@@ -90,19 +90,26 @@ class Progress:
         if self._bar is not None:
             self._bar.close()
         elif self._shown != self._done:
+            if not self._paces:
+                self._end_span(self._done)
             self._print_line({})
 
     def _line_is_due(self):
         return time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES
 
     def _note_pace(self, done):
-        """Remembers the seconds that a unit took in the span that ends now, if one does."""
+        """Ends the span if it is long enough, or something has to be done again."""
         units, seconds = done - self._done_before_span, time.monotonic() - self._span_began
-        if units > 0 and (seconds >= _SECONDS_OF_A_SPAN or done == self._total):
-            self._paces.append(seconds / units)
-        elif units >= 0:
-            return
-        self._done_before_span, self._span_began = done, time.monotonic()
+        is_long = seconds >= _SECONDS_OF_A_SPAN or done == self._total
+        if units < 0 or (units and is_long):
+            self._end_span(done)
+
+    def _end_span(self, done):
+        """Remembers the seconds that a unit took in the span that ends now."""
+        units, now = done - self._done_before_span, time.monotonic()
+        if units > 0:
+            self._paces.append((now - self._span_began) / units)
+        self._done_before_span, self._span_began = done, now
 
     def _print_line(self, values):
         self._last_line, self._shown = time.monotonic(), self._done

@@ -166,7 +166,7 @@ def test_a_run_whose_labels_were_changed_is_refused(tmp_path, labels, said):
             _run(tmp_path, task=_Classifying, mode=mode)
 
 
-def test_a_run_does_not_go_on_with_other_shards_but_is_evaluated(tmp_path):
+def test_a_run_does_not_go_on_with_other_shards_but_is_evaluated(tmp_path, capsys):
     (tmp_path / "records").mkdir()
     tiny.write_records(tmp_path / "records")
     _run(tmp_path)
@@ -176,6 +176,7 @@ def test_a_run_does_not_go_on_with_other_shards_but_is_evaluated(tmp_path):
     with pytest.raises(errors.UserError, match=refusal):
         _run(tmp_path)
     assert _run(tmp_path, mode="eval")
+    assert f"Evaluates step 1 of {tmp_path}/run." in capsys.readouterr().out
     # Earlier versions did not write down what is compared.
     path = tmp_path / "run" / "run.json"
     described = json.loads(path.read_text())

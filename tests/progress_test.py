@@ -33,13 +33,14 @@ def test_a_line_every_ten_seconds_and_one_at_the_end(clock):
     assert len(lines) == 4
 
 
-def test_unknown_total_ends_with_what_was_done(clock):
+@pytest.mark.parametrize(("seconds", "rate"), [(2.0, "4"), (0.5, "16")])
+def test_unknown_total_ends_with_what_was_done(clock, seconds, rate):
     stream = io.StringIO()
     shown = progress.Progress(label="test", unit="videos", stream=stream)
-    clock[0] += 2
+    clock[0] += seconds
     shown.update(8)
     shown.close()
-    assert stream.getvalue() == "test: 8 videos, 4 videos/s\n"
+    assert stream.getvalue() == f"test: 8 videos, {rate} videos/s\n"
 
 
 def _shown_after(clock, *, total, updates):
