@@ -118,9 +118,8 @@ def run(
     outer = trainer.Trainer(
         task=built, strategy=strategy, model_dir=model_dir, loop=loop, profile=profile
     )
-    found = _describes_a_run(model_dir)
     step = outer.restore()
-    if found and not step and mode != "eval":
+    if not step and mode != "eval" and run_info.read(model_dir):
         _say_that_it_begins_anew(loop, model_dir)
     if mode == "eval" and not step:
         raise _nothing_to_evaluate(model_dir)
@@ -150,11 +149,6 @@ def _say_where_it_goes_on(step, loop, model_dir):
         print(f"Finished before, at step {step}, in {model_dir}.", flush=True)
     elif step:
         print(f"Goes on from step {step} in {model_dir}.", flush=True)
-
-
-def _describes_a_run(model_dir):
-    folder = filesystems.openable_path(model_dir)
-    return any((folder / name).exists() for name in ("run.json", "config.gin"))
 
 
 def _say_that_it_begins_anew(loop, model_dir):
@@ -216,8 +210,10 @@ def _make(folder):
     """Some folders only refuse when they are written to, such as those in /proc."""
     try:
         filesystems.openable_path(folder).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _unwritable(folder, error.strerror or error) from error
+    except Exception as error:
+        if not filesystems.is_fault(error):
+            raise
+        raise _unwritable(folder, errors.words(error)) from error
 
 
 def _unwritable(model_dir, reason):

@@ -3,6 +3,8 @@
 
 import math
 
+from official_cvrl import amounts
+
 _MUCH = 0.05
 _TITLES = {
     "knn_top1": "kNN top-1",
@@ -42,5 +44,5 @@ def told_of_few(num_videos: int) -> str:
     error = math.sqrt(0.25 / max(num_videos, 1))
     if error <= _MUCH:
         return ""
-    videos = f"{num_videos} test video{'' if num_videos == 1 else 's'}"
+    videos = amounts.counted(num_videos, "test video")
     return f"Of {videos} alone: a share has a standard error of up to {100 * error:.0f} points."

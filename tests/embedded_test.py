@@ -22,6 +22,7 @@ _TOOLS += " sources subsets summary"
 _FOUNDATIONS = "commands detection_metrics errors filesystems locks outputs progress shard_files"
 _FOUNDATIONS += " spelling stack"
 _DO_NOT_DECIDE = {
+    "official_cvrl.amounts",
     *(f"tfrecords_tools.datasets.{name}" for name in _OTHER_DATA_SETS),
     *(f"tfrecords_tools.{name}" for name in _TOOLS.split()),
     *(f"official_cvrl.{name}" for name in _FOUNDATIONS.split()),

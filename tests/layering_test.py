@@ -57,6 +57,7 @@ _ROOMS = [
     "official_cvrl.filesystems",
     "official_cvrl.locks",
     "official_cvrl.commands",
+    "official_cvrl.amounts",
     "official_cvrl.stack",
     "official_cvrl.spelling",
     "official_cvrl.errors",

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 
 import tensorflow as tf
 
-from official_cvrl import commands, errors, manifest, records
+from official_cvrl import amounts, commands, errors, manifest, records
 from tfrecords_tools import check, contact_sheet, results
 
 _DESCRIPTION = """\
@@ -52,9 +52,8 @@ def describe_split(data_dir: str | os.PathLike[str], split: str) -> str:
     seconds = [video.seconds for video in videos]
     return "\n".join(
         [
-            f"{split}: {len(videos)} video{'' if len(videos) == 1 else 's'} in "
-            f"{len(shards.paths)} shard{'' if len(shards.paths) == 1 else 's'}, "
-            f"{_bytes(num_bytes)}",
+            f"{split}: {amounts.counted(len(videos), 'video')} in "
+            f"{amounts.counted(len(shards.paths), 'shard')}, {_bytes(num_bytes)}",
             f"  frames      {num_frames} ({_bytes(num_bytes / max(1, num_frames))} each)",
             f"  length      {statistics.median(seconds):.1f} s in the middle, "
             f"{min(seconds):.1f} to {max(seconds):.1f} s",

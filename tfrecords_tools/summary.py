@@ -8,6 +8,7 @@ import dataclasses
 import os
 from collections.abc import Iterator, Sequence
 
+from official_cvrl import amounts
 from tfrecords_tools import results
 
 _LISTED_FAULTS = 10
@@ -63,7 +64,7 @@ class Summary:
 
 def describe(summary: Summary) -> str:
     """Returns a summary in words, for a person."""
-    videos = f"{summary.num_converted} video{_s(summary.num_converted)}"
+    videos = amounts.counted(summary.num_converted, "video")
     lines = [f"{summary.output}: {videos} in {summary.seconds:.1f} s"]
     if summary.label_names:
         lines[0] += f", {len(summary.label_names)} classes"
@@ -79,16 +80,12 @@ def describe(summary: Summary) -> str:
             continue
         kept = f" ({split.num_kept} kept from before)" if split.num_kept else ""
         lines.append(
-            f"  {split.name}: {split.num_converted} video{_s(split.num_converted)}, "
-            f"{split.num_frames} frame{_s(split.num_frames)}, "
-            f"{split.num_shards} shard{_s(split.num_shards)}{kept}, {split.bytes / 1e6:.1f} MB"
+            f"  {split.name}: {amounts.counted(split.num_converted, 'video')}, "
+            f"{amounts.counted(split.num_frames, 'frame')}, "
+            f"{amounts.counted(split.num_shards, 'shard')}{kept}, {split.bytes / 1e6:.1f} MB"
         )
         lines += _describe_faults(split, summary.output)
     return "\n".join([*lines, *_describe_unlearnt(summary.splits)])
-
-
-def _s(count: int) -> str:
-    return "" if count == 1 else "s"
 
 
 def _describe_unlearnt(splits: Sequence[SplitSummary]) -> Iterator[str]:
@@ -96,7 +93,7 @@ def _describe_unlearnt(splits: Sequence[SplitSummary]) -> Iterator[str]:
     train = {label for split in splits if split.name == "train" for label in split.classes}
     for split in splits if train else ():
         if alone := sorted(split.classes - train):
-            classes = "1 class" if len(alone) == 1 else f"{len(alone)} classes"
+            classes = amounts.counted(len(alone), "class", "classes")
             have = "has" if len(alone) == 1 else "have"
             more = ", …" if len(alone) > _LISTED_CLASSES else ""
             names = ", ".join(alone[:_LISTED_CLASSES])

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 
 from absl import app, flags
 
-from official_cvrl import ava_files, commands, errors, filesystems, outputs
-from official_cvrl.serving import amounts, annotated, film, person_boxes, record_cut, video_files
+from official_cvrl import amounts, ava_files, commands, errors, filesystems, outputs
+from official_cvrl.serving import annotated, film, person_boxes, record_cut, video_files
 from official_cvrl.tasks import detector
 from tfrecords_tools import annotations, video
 

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 
 from absl import app, flags
 
-from official_cvrl import commands, errors
-from official_cvrl.serving import amounts, connect, extraction, journal, questions, windows
+from official_cvrl import amounts, commands, errors
+from official_cvrl.serving import connect, extraction, journal, questions, windows
 
 # Here one request keeps all cores busy; a server may have more of them, and batches requests.
 _AT_ONCE_HERE, _AT_ONCE_THERE = 1, 8

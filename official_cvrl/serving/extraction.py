@@ -8,9 +8,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from official_cvrl import errors, progress
+from official_cvrl import amounts, errors, progress
 from official_cvrl.serving import (
-    amounts,
     client,
     embedder,
     journal,

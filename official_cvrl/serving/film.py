@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from official_cvrl import detection_metrics, progress
+from official_cvrl import amounts, detection_metrics, progress
 from official_cvrl.data import detection, spatial
-from official_cvrl.serving import amounts, person_boxes, record_cut
+from official_cvrl.serving import person_boxes, record_cut
 from official_cvrl.tasks import detector
 from tfrecords_tools import annotations, key_frames, video
 

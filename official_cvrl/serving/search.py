@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from absl import app, flags
 
-from official_cvrl import commands, errors, filesystems, outputs
-from official_cvrl.serving import amounts, connect, extraction, nearest, search_page, tables
+from official_cvrl import amounts, commands, errors, filesystems, outputs
+from official_cvrl.serving import connect, extraction, nearest, search_page, tables
 from tfrecords_tools import annotations, video
 
 _BEGINNING_US = 1_000_000

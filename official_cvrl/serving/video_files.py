@@ -7,8 +7,8 @@ import os
 import pathlib
 from collections.abc import Iterator, Sequence
 
-from official_cvrl import errors, filesystems
-from official_cvrl.serving import amounts, rows
+from official_cvrl import amounts, errors, filesystems
+from official_cvrl.serving import rows
 from tfrecords_tools import annotations
 
 

@@ -3,7 +3,7 @@
 
 import pytest
 
-from official_cvrl.serving import amounts
+from official_cvrl import amounts
 
 
 @pytest.mark.parametrize(
