@@ -19,10 +19,9 @@ from tfrecords_tools import convert, plan, scaling, video
 _OTHER_DATA_SETS = ("csv_file", "hmdb51", "kinetics", "ucf101")
 _TOOLS = "beam_engine checksums confinement conversion convert engines official_labels results"
 _TOOLS += " sources subsets summary"
-_FOUNDATIONS = "commands detection_metrics errors filesystems locks outputs progress shard_files"
-_FOUNDATIONS += " spelling stack"
+_FOUNDATIONS = "amounts commands detection_metrics errors filesystems locks outputs progress"
+_FOUNDATIONS += " shard_files spelling stack"
 _DO_NOT_DECIDE = {
-    "official_cvrl.amounts",
     *(f"tfrecords_tools.datasets.{name}" for name in _OTHER_DATA_SETS),
     *(f"tfrecords_tools.{name}" for name in _TOOLS.split()),
     *(f"official_cvrl.{name}" for name in _FOUNDATIONS.split()),
